@@ -1,0 +1,1 @@
+"""For instructors and maintainers: execute the notebooks, cut the learner's copies, grade."""
