@@ -7,3 +7,8 @@ from .errors import CheckpointError as CheckpointError, DataError as DataError
 from .errors import ModelError as ModelError, WorkbookError as WorkbookError
 from .pairs import Pair as Pair, Pairing as Pairing, pair_by_name as pair_by_name
 from .pairs import read_pairs as read_pairs, write_pairs as write_pairs
+from .model import run_model as run_model
+from .registry import MODELS as MODELS, Registry as Registry
+from .registry import create_model as create_model, register_model as register_model
+from .segmenter import Segmenter as Segmenter, top_mean as top_mean
+from .signature import Signature as Signature, read_signature as read_signature
