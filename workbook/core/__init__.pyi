@@ -12,3 +12,9 @@ from .registry import MODELS as MODELS, Registry as Registry
 from .registry import create_model as create_model, register_model as register_model
 from .segmenter import Segmenter as Segmenter, top_mean as top_mean
 from .signature import Signature as Signature, read_signature as read_signature
+from .losses import BCE as BCE, Dice as Dice, EdgeWeighted as EdgeWeighted, Focal as Focal
+from .losses import SoftIoU as SoftIoU, WeightedSum as WeightedSum
+from .metrics import FalseAlarmRate as FalseAlarmRate, ImageAccuracy as ImageAccuracy
+from .metrics import ImageAUC as ImageAUC, ImageF1 as ImageF1
+from .metrics import PixelAccuracy as PixelAccuracy, PixelF1 as PixelF1, PixelIoU as PixelIoU
+from .metrics import metric_name as metric_name, update_metric as update_metric

@@ -1,0 +1,98 @@
+"""The metrics by name, and how each is fed from a model's outputs and a batch."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from torchmetrics import Metric, MetricCollection
+
+from workbook.core.errors import DataError, ModelError, WorkbookError
+from workbook.core.image_metrics import ImageAccuracy, ImageAUC, ImageF1
+from workbook.core.pixel_metrics import FalseAlarmRate, PixelAccuracy, PixelF1, PixelIoU
+from workbook.core.score_metric import snake_case
+
+__all__ = [
+    "FalseAlarmRate",
+    "ImageAUC",
+    "ImageAccuracy",
+    "ImageF1",
+    "PixelAccuracy",
+    "PixelF1",
+    "PixelIoU",
+    "metric_name",
+    "update_metric",
+]
+
+SYNONYMS = {"preds": "pred_mask", "target": "mask"}  # torchmetrics' own names for what a metric compares
+
+
+def metric_name(metric: Metric) -> str:
+    """A metric's name in tables, curves and `watch=`: its `name` if it has one, else its class's.
+
+    >>> [metric_name(metric) for metric in (PixelF1(), PixelIoU(), ImageAUC(), PixelF1(name="f1_pooled"))]
+    ['pixel_f1', 'pixel_iou', 'image_auc', 'f1_pooled']
+    """
+    name = getattr(metric, "name", None)
+    return name if isinstance(name, str) else snake_case(type(metric).__name__)
+
+
+def update_metric(metric: Metric, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> None:
+    """Feed a metric what its `update` names, from a model's outputs and from the batch.
+
+    `preds` and `target` are `pred_mask` and `mask`, so that any binary metric of torchmetrics works, and any
+    subclass of one. Those of torchmetrics' classification get the mask as integers, cut at 0.5, as they ask.
+
+    Args:
+        metric: any torchmetrics.Metric.
+        outputs: what the model returned: `pred_mask` (B,1,H,W), `pred_label` (B,), ...
+        batch: the fields of the batch: `mask`, `label`, `shape_mask`, ...
+
+    Raises:
+        ModelError: the metric needs a field that the model does not return.
+        DataError: the metric needs a field that the batch does not carry.
+
+    >>> import torch
+    >>> metric = ImageAUC()
+    >>> update_metric(metric, {"pred_mask": torch.rand(1, 1, 8, 8)}, {"label": torch.ones(1)})
+    Traceback (most recent call last):
+    workbook.core.errors.ModelError: image_auc needs pred_label, which the model does not return (it returns
+    pred_mask); return it, or leave the metric out
+    """
+    fields = {**batch, **outputs}
+    for name, field in SYNONYMS.items():
+        if name not in fields and field in fields:
+            fields[name] = _integer_mask(metric, fields[field]) if name == "target" else fields[field]
+    if isinstance(metric, MetricCollection):
+        metric.update(**fields)  # hands each of its metrics what that one names
+        return
+    wanted: dict[str, Any] = {}
+    for name, parameter in inspect.signature(metric.update).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if name in fields:
+            wanted[name] = fields[name]
+        elif parameter.default is parameter.empty:
+            raise _missing(metric_name(metric), SYNONYMS.get(name, name), outputs, batch)
+    metric.update(**wanted)
+
+
+def _integer_mask(metric: Metric, mask: Tensor) -> Tensor:
+    wants_integers = any(
+        base.__module__.startswith("torchmetrics.classification") for base in type(metric).__mro__
+    )
+    return (mask > 0.5).long() if wants_integers else mask
+
+
+def _missing(metric: str, field: str, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> WorkbookError:
+    if field.startswith("pred_"):
+        return ModelError(
+            f"{metric} needs {field}, which the model does not return (it returns {', '.join(outputs)}); "
+            "return it, or leave the metric out"
+        )
+    near = difflib.get_close_matches(field, [*outputs, *batch, *SYNONYMS], n=1)
+    hint = f"did you mean {near[0]}?" if near else "name a field of the batch in its update"
+    return DataError(f"{metric} needs {field}, which the batch does not carry ({', '.join(batch)}); {hint}")
