@@ -18,3 +18,6 @@ from .metrics import FalseAlarmRate as FalseAlarmRate, ImageAccuracy as ImageAcc
 from .metrics import ImageAUC as ImageAUC, ImageF1 as ImageF1
 from .metrics import PixelAccuracy as PixelAccuracy, PixelF1 as PixelF1, PixelIoU as PixelIoU
 from .metrics import metric_name as metric_name, update_metric as update_metric
+from .forgery import CopyMove as CopyMove, Inpaint as Inpaint
+from .images import mask_levels as mask_levels, read_image as read_image, read_mask as read_mask
+from .transforms import train_transforms as train_transforms
