@@ -1,8 +1,8 @@
 # The public names of workbook.core, one list that serves the type checker and the lazy import alike.
 from .batch import collate as collate, denormalize as denormalize, prepare_batch as prepare_batch
 from .checkpoint import load_checkpoint as load_checkpoint, save_checkpoint as save_checkpoint
-from .datasets import BalancedDataset as BalancedDataset, JsonDataset as JsonDataset
-from .datasets import ManiDataset as ManiDataset, PairDataset as PairDataset
+from .balanced import BalancedDataset as BalancedDataset
+from .datasets import JsonDataset as JsonDataset, ManiDataset as ManiDataset, PairDataset as PairDataset
 from .errors import CheckpointError as CheckpointError, DataError as DataError
 from .errors import ModelError as ModelError, WorkbookError as WorkbookError
 from .pairs import Pair as Pair, Pairing as Pairing, pair_by_name as pair_by_name
