@@ -21,3 +21,10 @@ from .metrics import metric_name as metric_name, update_metric as update_metric
 from .forgery import CopyMove as CopyMove, Inpaint as Inpaint
 from .images import mask_levels as mask_levels, read_image as read_image, read_mask as read_mask
 from .transforms import train_transforms as train_transforms
+from .evaluate import validate as validate
+from .progress import RunInfo as RunInfo, SilentView as SilentView, StepReport as StepReport
+from .progress import TextView as TextView, View as View
+from .sampling import EpochSampler as EpochSampler, Seeded as Seeded
+from .schedule import warmup_cosine as warmup_cosine
+from .settings import TrainSettings as TrainSettings
+from .trainer import Trainer as Trainer

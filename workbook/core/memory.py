@@ -1,0 +1,77 @@
+"""How much memory the training takes, and how busy its device is."""
+
+from __future__ import annotations
+
+import torch
+
+MIB = 1024 * 1024
+
+
+def memory_now(device: torch.device) -> float:
+    """MiB in use: of tensors on a GPU, of the process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device) / MIB
+    if device.type == "mps":
+        return torch.mps.current_allocated_memory() / MIB
+    return process_memory()
+
+
+def process_memory() -> float:
+    """MiB of main memory that the process holds."""
+    import psutil
+
+    return psutil.Process().memory_info().rss / MIB
+
+
+def utilisation(device: torch.device) -> dict[str, float]:
+    """Percent busy since the last call, of the CPU and, where the driver can be asked, of the GPU."""
+    import psutil
+
+    busy = {"cpu": psutil.cpu_percent()}
+    if device.type == "cuda":
+        try:
+            busy["gpu"] = float(torch.cuda.utilization(device))
+        except (RuntimeError, ModuleNotFoundError):  # the driver's library for Python is not installed
+            pass
+    return busy
+
+
+class PeakMemory:
+    """The highest memory of an epoch in MiB; on a GPU as the allocator counts it, else at the moments looked at."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._peak = 0.0
+
+    def restart(self) -> None:
+        """Forget what was."""
+        self._peak = 0.0
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def look(self) -> tuple[float, float]:
+        """Memory now and at its highest since the restart."""
+        now = memory_now(self.device)
+        if self.device.type == "cuda":
+            self._peak = torch.cuda.max_memory_allocated(self.device) / MIB
+        self._peak = max(self._peak, now)
+        return now, self._peak
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the GPU's or the machine's, ran out."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def advice(batch_size: int, accumulate: int) -> str:
+    """Settings that need less memory at the same effective batch.
+
+    >>> advice(16, 1)
+    'try batch_size=8, accumulate=2 (the same effective batch)'
+    """
+    if batch_size == 1:
+        return "the batch is one image already: use smaller images or a smaller model"
+    smaller = next(size for size in range(batch_size // 2, 0, -1) if batch_size % size == 0)
+    return f"try batch_size={smaller}, accumulate={accumulate * batch_size // smaller} (the same effective batch)"

@@ -1,0 +1,290 @@
+"""A run's folder: which configuration it belongs to, and its checkpoints, whose writing does not stop the training."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import shutil
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from workbook.core.checkpoint import (
+    WEIGHTS,
+    StateDict,
+    cannot_write,
+    read_state,
+    read_weights,
+    save_checkpoint,
+    write_json,
+    write_whole,
+)
+from workbook.core.errors import CheckpointError, WorkbookError
+from workbook.core.settings import FREE
+
+EXISTING = ("continue", "restart", "accept")
+
+
+@dataclass
+class Progress:
+    """How far a run is: all that is not a tensor.
+
+    Attributes:
+        epoch: epochs done.
+        batch: batches done in the next one.
+        step: steps of the optimiser done.
+        loss: sum of the loss over the images of the present epoch.
+        images: how many these are.
+        seconds: time spent in it.
+        rows: of the epochs done.
+        best: the best watched score, and `best_epoch` its epoch; `waited`, tests since then.
+        top: `[score, epoch]` of the checkpoints to average, best first.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    images: int = 0
+    seconds: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    best: float | None = None
+    best_epoch: int = 0
+    waited: int = 0
+    top: list[list[float]] = field(default_factory=list)
+
+
+@dataclass
+class Saved:
+    """A checkpoint to go on from: weights, the state of optimiser, scaler and average, and the progress."""
+
+    weights: StateDict
+    state: dict[str, Any]
+    progress: Progress
+
+
+class RunFolder:
+    """`<root>/<name>` with `config.json` and the checkpoints `best`, `last`, `previous`, `average`.
+
+    Args:
+        root: where runs are.
+        name: of this one; a plain folder name.
+
+    Raises:
+        WorkbookError: the name is none for a folder.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], name: str) -> None:
+        if not name or name in (".", "..") or any(c in name for c in "/\\:\0"):
+            raise WorkbookError(
+                f"run name {name!r}: use letters, digits, dots and dashes; the folder goes into root="
+            )
+        self.path = Path(root) / name
+        self._writing: threading.Thread | None = None
+        self._failed: BaseException | None = None
+
+    def claim(self, config: Mapping[str, Any], existing: str) -> None:
+        """Make the folder this configuration's, or refuse.
+
+        Args:
+            config: as `configuration` gives it.
+            existing: what to do with a run that is there: `"continue"` when its configuration is the same, `"restart"` anew,
+                `"accept"` the difference and go on.
+
+        Raises:
+            WorkbookError: the run belongs to another configuration; says where they differ.
+            CheckpointError: the folder cannot be written.
+        """
+        if existing not in EXISTING:
+            raise WorkbookError(f"existing={existing!r}: must be one of {', '.join(EXISTING)}")
+        file = self.path / "config.json"
+        if file.is_file() and existing == "continue":
+            differences = differ(json.loads(file.read_text(encoding="utf-8")), config)
+            if differences:
+                raise WorkbookError(
+                    f"{self.path}: belongs to another configuration ({'; '.join(differences)}); choose another name, or "
+                    "existing='restart' to train anew, or existing='accept' to go on in spite of it"
+                )
+        if existing == "restart":
+            for name in ("last", "last.part", "previous", "best", "average", "tensorboard"):
+                shutil.rmtree(self.path / name, ignore_errors=True)
+        last, part = self.path / "last", self.path / "last.part"
+        if not last.is_dir() and (part / "state.pt").is_file():
+            part.replace(last)  # state.pt is written last, so it is whole: killed just before its renaming
+        write_json(file, config)
+
+    def load(self) -> Saved | None:
+        """The newest whole checkpoint; None where there is none yet. A torn one is named in a warning.
+
+        Raises:
+            CheckpointError: there are checkpoints, and all of them are torn.
+        """
+        torn: list[Exception] = []
+        for folder in (self.path / "last", self.path / "previous"):
+            if not folder.is_dir():
+                continue
+            try:
+                weights, state = read_weights(folder / WEIGHTS), read_state(folder / "state.pt")
+                progress = Progress(**state.pop("progress"))
+            except (CheckpointError, KeyError, TypeError) as error:
+                torn.append(error)
+                continue
+            for error in torn:
+                warnings.warn(f"{error}; went on from {folder}, epoch {progress.epoch}", stacklevel=4)
+            return Saved(weights, state, progress)
+        if torn:
+            raise CheckpointError(
+                f"{torn[0]}; no other one is there: existing='restart' trains anew"
+            ) from torn[0]
+        return None
+
+    def save(
+        self,
+        weights: StateDict,
+        state: dict[str, Any],
+        progress: Progress,
+        best: StateDict | None,
+        keep: bool,
+    ) -> None:
+        """Write a checkpoint in the background; the tensors must be copies.
+
+        Args:
+            weights: of the model as it trains.
+            state: tensors and plain values.
+            progress: how far it is.
+            best: the weights that were tested, when they are the best so far or among those to average.
+            keep: whether `best` is the best.
+
+        Raises:
+            CheckpointError: the writing before this failed.
+        """
+        content = {**state, "progress": asdict(progress)}
+        top = [int(epoch) for _, epoch in progress.top]
+        epoch = progress.epoch
+
+        def write() -> None:
+            if best is not None:
+                if keep:
+                    save_checkpoint(self.path / "best", best)
+                if epoch in top:
+                    save_checkpoint(self._part_of_average(epoch), best)
+            self._write_last(weights, content)
+            # Only now does no checkpoint speak of those that fell out.
+            for file in (self.path / "average").glob("epoch_*.safetensors"):
+                if file not in [self._part_of_average(e) for e in top]:
+                    file.unlink()
+
+        self._in_background(write)
+
+    def _write_last(self, weights: StateDict, content: dict[str, Any]) -> None:
+        last, part, previous = (self.path / name for name in ("last", "last.part", "previous"))
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            buffer = io.BytesIO()
+            torch.save(content, buffer)
+            save_checkpoint(part, weights)
+            write_whole(part / "state.pt", buffer.getvalue())
+            if last.is_dir():
+                shutil.rmtree(previous, ignore_errors=True)
+                last.replace(previous)
+            part.replace(last)
+        except OSError as error:
+            raise cannot_write(last, error) from error
+
+    def average(self, top: list[list[float]]) -> None:
+        """Write the mean of the best checkpoints' weights; whole numbers are the best one's."""
+        files = [file for _, epoch in top if (file := self._part_of_average(int(epoch))).is_file()]
+        if not files:
+            return
+        states = [read_weights(file) for file in files]
+        mean = {
+            key: torch.stack([s[key].double() for s in states]).mean(0).to(value.dtype)
+            if value.is_floating_point()
+            else value
+            for key, value in states[0].items()
+        }
+        save_checkpoint(self.path / "average", mean)
+
+    def _part_of_average(self, epoch: int) -> Path:
+        return self.path / "average" / f"epoch_{epoch:04}.safetensors"
+
+    def wait(self) -> None:
+        """Wait for what is being written.
+
+        Raises:
+            CheckpointError: it could not be written.
+        """
+        if self._writing is not None:
+            self._writing.join()
+            self._writing = None
+        if self._failed is not None:
+            error, self._failed = self._failed, None
+            raise error
+
+    def _in_background(self, write: Callable[[], None]) -> None:
+        self.wait()
+
+        def run() -> None:
+            try:
+                write()
+            except BaseException as error:  # noqa: BLE001 (raised by wait, in the thread that trains)
+                self._failed = error
+
+        # Not a daemon: Python waits for it at its exit, so that a checkpoint is not lost.
+        self._writing = threading.Thread(target=run, name="checkpoint")
+        self._writing.start()
+
+
+def configuration(
+    settings: Mapping[str, Any], model: nn.Module, data: str, batch: int, watch: str | None
+) -> dict[str, Any]:
+    """What makes two runs the same: settings, model, data, images a step, and what is watched."""
+    return {
+        "settings": dict(settings),
+        "model": describe(model),
+        "data": data,
+        "batch": batch,
+        "watch": watch,
+    }
+
+
+def describe(model: nn.Module) -> str:
+    """A model's class, size, and a checksum of its structure and of its `forward` as it is written."""
+    shapes = [f"{name} {tuple(p.shape)} {p.requires_grad}" for name, p in model.named_parameters()]
+    try:
+        source = inspect.getsource(type(model).forward)
+    except (OSError, TypeError):  # typed at a prompt
+        source = ""
+    checksum = zlib.crc32("\n".join([repr(model), *shapes, source]).encode())
+    parameters = sum(p.numel() for p in model.parameters())
+    return f"{type(model).__name__}, {parameters:,} parameters, {checksum:08x}"
+
+
+def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Where two configurations differ, as `name: old → new`; what does not change the result is left out.
+
+    >>> differ({"settings": {"lr": 0.1, "workers": 0}}, {"settings": {"lr": 0.2, "workers": 2}})
+    ['lr: 0.1 → 0.2']
+    """
+
+    def flat(config: Mapping[str, Any]) -> dict[str, Any]:
+        # batch_size of one process says little; "batch" is of all together.
+        free = (*FREE, "batch_size")
+        settings = {k: v for k, v in config.get("settings", {}).items() if k not in free}
+        return settings | {k: v for k, v in config.items() if k != "settings"}
+
+    before, after = flat(old), flat(new)
+    return [
+        f"{key}: {before.get(key)} → {after.get(key)}"
+        for key in before | after
+        if before.get(key) != after.get(key)
+    ]
