@@ -1,4 +1,4 @@
-"""What happens to a dataset before a model sees it: layouts, faults, corrections, splits, the embedded sample."""
+"""What happens to a dataset before a model sees it: layouts, faults, corrections, splits, embedded data."""
 
 import lazy_loader as lazy
 

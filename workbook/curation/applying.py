@@ -1,0 +1,262 @@
+"""Applying a plan to a copy of a dataset: originals are only read; the copy appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+from tqdm import tqdm
+
+from workbook.core.errors import DataError
+from workbook.core.pairs import NEGATIVE, Pair, Pairing
+from workbook.curation.corrections import Correction, Plan, check_inside, make_plan, relative_to, stem_renamed
+from workbook.curation.faults import find_faults
+from workbook.curation.image_files import converted, upright
+from workbook.curation.layouts import Layout, PathLike, pair_layout, resolve_layout
+from workbook.curation.mask_values import read_mask
+from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
+from workbook.curation.pixel_repairs import repair_values
+
+MARKER = ".corrections.json"  # in the copy: the plan that made it; hidden, so no listing takes it for data
+PIXEL_ACTIONS = frozenset(
+    ("take_alpha", "binarise", "transpose", "rotate", "rescale", "pad_or_crop", "invert", "flip", "shift")
+)
+
+
+@dataclass
+class Output:
+    """One file of the copy: where it comes from and what is done to it."""
+
+    source: Path
+    target: PurePosixPath
+    corrections: list[Correction] = field(default_factory=list)
+    image: Path | None = None  # of a mask: its image, which sets the size
+
+
+def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress: bool = True) -> Pairing:
+    """Write a corrected copy of a dataset; the source is only read.
+
+    The copy grows in `<out>.part` and is renamed to `out` when it is complete. Killed or out of space, a
+    second call goes on where the first one ended. The same plan on the same source gives the same bytes.
+
+    Args:
+        plan: what to correct.
+        source: the dataset: a folder in a known layout, a JSON file of pairs, or a `Layout`.
+        out: the folder of the copy, which keeps the source's layout.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        The pairs of the copy.
+
+    Raises:
+        DataError: `out` exists with another plan, lies in the source or around it, or cannot be written.
+    """
+    layout = resolve_layout(source)
+    folder = Path(out)
+    _check_apart(layout, folder)
+    outputs = plan_outputs(plan, layout)
+    record = json.dumps({"plan": plan.digest, "files": len(outputs)}) + "\n"
+    if folder.exists():
+        if _read_marker(folder) != record:
+            raise DataError(
+                f"{out}: exists, and is no copy made by this plan; delete it or choose another folder"
+            )
+        return pair_layout(moved_layout(layout, folder))
+    building = folder.with_name(folder.name + ".part")
+    try:
+        if _read_marker(building) != record:
+            shutil.rmtree(building, ignore_errors=True)
+            building.mkdir(parents=True)
+            (building / MARKER).write_text(record, encoding="utf-8")
+        for output in tqdm(outputs, desc="correct", unit="file", disable=not progress):
+            target = building / output.target
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                part = target.with_name(f".{target.name[-100:]}.part")
+                _write(output, part, plan.soft)
+                part.replace(target)
+        if layout.name == "json":
+            _write_pairs(layout, outputs, building)
+        building.rename(folder)
+    except OSError as error:
+        raise DataError(
+            f"{out}: cannot be written ({error.strerror or error}); make room or choose another folder, "
+            "then call again: it goes on where it stopped"
+        ) from error
+    return pair_layout(moved_layout(layout, folder))
+
+
+def correct(
+    folder: PathLike | Layout, out: PathLike, *, soft: bool = False, progress: bool = True
+) -> Pairing:
+    """Audit a dataset, plan the repair of every fault, apply it to a copy, and pair the copy.
+
+    A copy that is there already, made by `correct` from this folder, is taken as it is.
+
+    Args:
+        folder: the dataset.
+        out: the folder of the copy.
+        soft: grey values in masks are wanted, as in alpha mattes.
+        progress: show progress bars on stderr.
+
+    Raises:
+        DataError: as `find_faults` and `apply_plan` do.
+    """
+    layout = resolve_layout(folder)
+    if _read_marker(Path(out)) is not None:
+        return pair_layout(moved_layout(layout, Path(out)))
+    report = find_faults(layout, soft=soft, progress=progress)
+    return apply_plan(make_plan(report), layout, out, progress=progress)
+
+
+def moved_layout(layout: Layout, root: Path) -> Layout:
+    """The same layout below another root; authentic images are in `Au` where the source had none."""
+
+    def moved(path: Path) -> Path:
+        return root / relative_to(path, layout.root)
+
+    authentic = moved(layout.authentic) if layout.authentic else root / "Au"
+    return replace(
+        layout,
+        root=root,
+        images=moved(layout.images),
+        masks=moved(layout.masks),
+        authentic=authentic if authentic.is_dir() else None,
+    )
+
+
+def plan_outputs(plan: Plan, layout: Layout) -> list[Output]:
+    """Every file of the copy, each with its corrections, in the order of its target.
+
+    Raises:
+        DataError: the plan names a file that is not there, or gives two files one name.
+    """
+    pairing = pair_layout(layout)
+    images, masks = _all_files(pairing)
+    root = layout.root
+    outputs = {
+        relative_to(path, root): Output(path, PurePosixPath(relative_to(path, root))) for path in images
+    }
+    for mask, image in masks.items():
+        name = relative_to(mask, root)
+        outputs[name] = Output(mask, PurePosixPath(name), image=image)
+    corrections: dict[str, list[Correction]] = defaultdict(list)
+    for correction in plan.corrections:
+        for path in (correction.image, correction.mask):
+            if path is not None:
+                if path not in outputs:
+                    raise DataError(f"{path}: the plan names it, but {root} has no such image or mask")
+                corrections[path].append(correction)
+    authentic = relative_to(layout.authentic, root) if layout.authentic else "Au"
+    kept = [
+        placed
+        for name, output in sorted(outputs.items())
+        if (placed := _place(output, name, corrections[name], authentic)) is not None
+    ]
+    taken: dict[str, Output] = {}
+    for output in kept:
+        clash = taken.setdefault(str(output.target), output)
+        if clash is not output:
+            raise DataError(
+                f"{output.target}: {clash.source.name} and {output.source.name} would both get this name"
+            )
+    return kept
+
+
+def _all_files(pairing: Pairing) -> tuple[list[Path], dict[Path, Path | None]]:
+    """Every image, and every mask with its image."""
+    images = [pair.image for pair in pairing.pairs] + pairing.images_without_mask
+    masks: dict[Path, Path | None] = {pair.mask: pair.image for pair in pairing.pairs if pair.mask}
+    masks |= dict.fromkeys(pairing.masks_without_image)
+    for group, claimed in pairing.ambiguous:
+        images += group
+        masks |= dict.fromkeys(claimed)
+    return images, masks
+
+
+def _place(output: Output, name: str, corrections: list[Correction], authentic: str) -> Output | None:
+    """The file with its target and its corrections; None where it is left out."""
+    is_image = output.image is None and any(c.image == name for c in corrections)
+    for correction in corrections:
+        if correction.action == "drop":
+            return None
+        if correction.action == "treat_as_authentic":
+            if not is_image:
+                return None
+            output.target = PurePosixPath(authentic, output.target.name)
+        elif correction.action == "rename":
+            output.target = stem_renamed(output.target, correction.parameters["right_name"])
+        elif correction.action == "move":
+            output.target = check_inside(correction.parameters["to"])
+        elif is_image and correction.action in ("clear_orientation", "convert"):
+            output.corrections.append(correction)
+            if correction.action == "convert":
+                output.target = output.target.with_suffix(".png")
+        elif not is_image and correction.action in PIXEL_ACTIONS:
+            output.corrections.append(correction)
+            output.target = output.target.with_suffix(".png")
+    return output
+
+
+def _write(output: Output, part: Path, soft: bool) -> None:
+    if not output.corrections:
+        shutil.copyfile(output.source, part)
+        return
+    try:
+        part.write_bytes(_corrected_bytes(output, soft))
+    except Unreadable as error:
+        raise DataError(f"{output.source}: cannot be corrected ({error}); drop it in the plan") from error
+
+
+def _corrected_bytes(output: Output, soft: bool) -> bytes:
+    actions = [correction.action for correction in output.corrections]
+    if "convert" in actions:
+        return converted(output.source)
+    if "clear_orientation" in actions:
+        return upright(output.source)
+    with opened(output.source, MAX_PIXELS) as picture:
+        values = read_mask(decode(picture), soft=soft).values
+    size = values.shape
+    if output.image is not None:
+        with opened(output.image, MAX_PIXELS) as image:
+            size = (image.height, image.width)
+    repairs = [(correction.action, correction.parameters) for correction in output.corrections]
+    buffer = BytesIO()
+    Image.fromarray(repair_values(values, size, repairs, soft=soft)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _check_apart(layout: Layout, out: Path) -> None:
+    source, target = os.path.realpath(layout.root), os.path.realpath(out)
+    for inner, outer in ((source, target), (target, source)):
+        if os.path.commonpath([inner, outer]) == outer:
+            raise DataError(f"{out}: lies inside the dataset or around it; choose a folder beside it")
+
+
+def _read_marker(folder: Path) -> str | None:
+    try:
+        return (folder / MARKER).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _write_pairs(layout: Layout, outputs: list[Output], folder: Path) -> None:
+    """The JSON of a copy made from a JSON of pairs, its paths relative to the file."""
+    targets = {output.source: output.target for output in outputs}
+    entries = [
+        [str(targets[pair.image]), NEGATIVE if (mask := _target_of(pair, targets)) is None else str(mask)]
+        for pair in pair_layout(layout).pairs
+        if pair.image in targets
+    ]
+    target = folder / relative_to(layout.images, layout.root)
+    target.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+
+
+def _target_of(pair: Pair, targets: dict[Path, PurePosixPath]) -> PurePosixPath | None:
+    return targets.get(pair.mask) if pair.mask else None

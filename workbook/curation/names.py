@@ -1,0 +1,144 @@
+"""What a file's name tells: the photographs that an image is made of, and whether it contradicts itself.
+
+CASIA v1 writes `Sp_D_CND_A_pla0005_pla0023_0281`, v2 `Tp_D_CRN_M_N_pla00035_pla00033_10997`: D for two
+photographs or S for one, letters for the operations, the donor, the host, a number. Authentic images are
+`Au_ani_0001` and `Au_ani_00001`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from workbook.core.pairs import MASK_SUFFIXES, Pair
+
+AUTHENTIC_SUFFIX = "_au"  # `<tampered stem>_au.png` is that image's authentic host
+ID_DIGITS = {"Sp": 4, "Tp": 5}  # CASIA v1, CASIA v2
+
+# Lenient on purpose (a dot for an underscore, too few digits): what it reads can be written right.
+_TAMPERED = re.compile(
+    r"(?P<prefix>Sp|Tp)_(?P<kind>[DS])_(?P<operations>[A-Za-z]+(?:_[A-Za-z])*)"
+    r"[_.](?P<donor>[a-z]{3}[0-9]+)[_.](?P<host>[a-z]{3}[0-9]+)[_.](?P<number>[0-9]+)"
+)
+_AUTHENTIC = re.compile(r"Au_(?P<category>[a-z]{3})_?(?P<number>[0-9]+)")
+
+
+@dataclass(frozen=True)
+class CasiaName:
+    """The parts of a CASIA file name of a tampered image.
+
+    >>> name = CasiaName.parse("Sp_D_CND_A_pla0005_pla0023_0281_gt.png")
+    >>> name.donor, name.host, name.copy_move
+    ('pla0005', 'pla0023', False)
+    """
+
+    prefix: str
+    kind: str
+    operations: str
+    donor: str
+    host: str
+    number: str
+
+    @classmethod
+    def parse(cls, path: str | PurePath) -> CasiaName | None:
+        """Read the name of an image or of its mask; None where it is not CASIA's name of a tampered image."""
+        match = _TAMPERED.fullmatch(image_stem(path))
+        return cls(**match.groupdict()) if match else None
+
+    @property
+    def copy_move(self) -> bool:
+        """Whether donor and host are one photograph."""
+        return photograph_id(self.donor) == photograph_id(self.host)
+
+    @property
+    def stem(self) -> str:
+        """The name as CASIA writes it, without an extension."""
+        return f"{self.prefix}_{self.kind}_{self.operations}_{self.donor}_{self.host}_{self.number}"
+
+    def corrected(self) -> CasiaName:
+        """The same with ids of the right length, and with D or S as the ids say."""
+        digits = ID_DIGITS[self.prefix]
+        donor, host = (f"{i[:3]}{int(i[3:]):0{digits}d}" for i in (self.donor, self.host))
+        return replace(self, kind="S" if donor == host else "D", donor=donor, host=host)
+
+
+def image_stem(path: str | PurePath) -> str:
+    """The stem of the image that a file belongs to: without its extension and `_gt`, `_mask`, `_edge`.
+
+    >>> image_stem("Gt/cat_gt.png"), image_stem("Tp/cat.jpg")
+    ('cat', 'cat')
+    """
+    stem = PurePath(path).stem
+    return next((stem.removesuffix(s) for s in MASK_SUFFIXES if stem.endswith(s)), stem)
+
+
+def photograph_id(text: str) -> str:
+    """One spelling for an id: v1's `ani0001` and v2's `ani00001` are the same photograph.
+
+    >>> photograph_id("ani0001") == photograph_id("ani00001")
+    True
+    """
+    return f"{text[:3]}{int(text[3:]):05d}"
+
+
+def photographs(path: str | PurePath) -> tuple[str, ...]:
+    """The ids of the photographs that an image is made of, by its name; donor first, host last.
+
+    A name that says nothing of its sources is its own id, and an authentic host `x_au` shares the id of `x`.
+
+    >>> photographs("Sp_D_CND_A_pla0005_pla0023_0281.jpg"), photographs("Au/Au_pla_0023.jpg")
+    (('pla00005', 'pla00023'), ('pla00023',))
+    >>> photographs("holiday_gt.png")
+    ('holiday',)
+    """
+    stem = image_stem(path)
+    tampered_stem = stem.removesuffix(AUTHENTIC_SUFFIX)
+    name = CasiaName.parse(tampered_stem + ".x")
+    if name:
+        ids = (photograph_id(name.donor), photograph_id(name.host))
+        return ids[1:] if stem != tampered_stem or ids[0] == ids[1] else ids
+    authentic = _AUTHENTIC.fullmatch(stem)
+    if authentic:
+        return (photograph_id(authentic["category"] + authentic["number"]),)
+    return (tampered_stem,)
+
+
+def name_contradiction(path: Path) -> dict[str, str] | None:
+    """Why a CASIA name contradicts itself, as a fault's detail; None where it does not.
+
+    >>> name_contradiction(Path("Sp_D_NNN_A_cha0052_cha0052_0309.jpg"))["cause"]
+    'two photographs by its letter D, one by its ids'
+    """
+    name = CasiaName.parse(path)
+    if name is None:
+        return None
+    right = name.corrected()
+    if right.stem == image_stem(path):
+        return None
+    if name.kind == "D" and name.copy_move:
+        cause = "two photographs by its letter D, one by its ids"
+    elif name.kind == "S" and not name.copy_move:
+        cause = "one photograph by its letter S, two by its ids"
+    else:
+        cause = "malformed id or separator"
+    return {"cause": cause, "right_name": right.stem}
+
+
+def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
+    """The authentic host of each tampered image that has one here: by `<stem>_au`, or by CASIA's host id."""
+    pairs = list(pairs)
+    by_stem = {pair.image.stem: pair.image for pair in pairs if pair.authentic}
+    by_id = {
+        photographs(image)[0]: image for stem, image in by_stem.items() if not stem.endswith(AUTHENTIC_SUFFIX)
+    }
+    hosts = {}
+    for pair in pairs:
+        if not pair.authentic:
+            name = CasiaName.parse(pair.image)
+            host = by_stem.get(pair.image.stem + AUTHENTIC_SUFFIX)
+            host = host or (by_id.get(photograph_id(name.host)) if name else None)
+            if host:
+                hosts[pair.image] = host
+    return hosts

@@ -1,0 +1,82 @@
+"""Opening image files that may be anything: the reason where one cannot be read, never a surprise."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+MAX_PIXELS = 89_478_485  # where Pillow begins to warn of a decompression bomb
+ORIENTATION = 274  # the EXIF tag
+# What Pillow's decoders raise on broken files, found by feeding them broken files.
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error),
+    *(IndexError, KeyError, TypeError, OverflowError, MemoryError, AttributeError, NotImplementedError),
+)
+
+
+class Unreadable(Exception):
+    """A file that cannot be read as a picture; its text is the cause, in a few words."""
+
+
+@contextmanager
+def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Open an image file and read its header; the pixels come with `decode`.
+
+    Raises:
+        Unreadable: empty, no image, larger than `max_pixels`, or not readable.
+    """
+    try:
+        picture = Image.open(path)
+    except UnidentifiedImageError:
+        raise Unreadable("empty file" if path.stat().st_size == 0 else "not an image") from None
+    except Image.DecompressionBombError:
+        raise Unreadable("too large: more than twice Pillow's limit of pixels") from None
+    except OSError as error:
+        raise Unreadable((error.strerror or str(error)).lower()) from error
+    except _BROKEN as error:
+        raise Unreadable(f"broken: {error}") from error
+    with picture:
+        pixels = picture.width * picture.height
+        if pixels > max_pixels:
+            raise Unreadable(f"too large: {pixels / 1e6:.0f} megapixels")
+        yield picture
+
+
+def decode(picture: Image.Image) -> Image.Image:
+    """Decode all pixels of an opened image.
+
+    Raises:
+        Unreadable: the file ends too early or is broken inside.
+    """
+    try:
+        picture.load()
+    except _BROKEN as error:
+        cause = (
+            "truncated" if "truncated" in str(error) or isinstance(error, EOFError) else f"broken: {error}"
+        )
+        raise Unreadable(cause) from error
+    return picture
+
+
+def frames(picture: Image.Image) -> int:
+    """How many frames an opened image has; 1 where its format has no animation."""
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except _BROKEN as error:
+        raise Unreadable(f"broken: {error}") from error
+
+
+def orientation(picture: Image.Image) -> int:
+    """The EXIF orientation of an opened image, 1 (upright) to 8; 1 where it has none."""
+    if "exif" not in picture.info and picture.format not in ("TIFF", "MPO", "WEBP"):
+        return 1  # spares the parsing
+    try:
+        value = picture.getexif().get(ORIENTATION, 1)
+    except _BROKEN as error:
+        raise Unreadable(f"broken EXIF: {error}") from error
+    return value if value in range(2, 9) else 1
