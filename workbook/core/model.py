@@ -180,11 +180,12 @@ def _shape_hint(pred: Any, expected: tuple[int, ...]) -> str:
 
 def _pred_label(pred: Any, count: int, model: str) -> torch.Tensor:
     shape = tuple(pred.shape) if isinstance(pred, torch.Tensor) else None
-    # (B, 1) against (B,) would broadcast to B x B without a word; () is a batch of one that was squeezed.
-    if shape in ((count,), (count, 1)) or (shape == () and count == 1):
+    # (B, 1) against (B,) would broadcast to B x B without a word; () is one score for all, as in IMDL-BenCo's
+    # template.
+    if shape in ((), (count,), (count, 1)):
         if not pred.is_floating_point():
             raise ModelError(f"{model}: pred_label is {pred.dtype}; return the probability, not the decision")
-        return pred.reshape(count).float()
+        return pred.reshape(-1).expand(count).float()
     raise ModelError(f"{model}: pred_label is {_describe(pred)}, not ({count},); one probability an image")
 
 

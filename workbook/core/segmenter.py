@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from workbook.core.errors import ModelError
+from workbook.core.losses import BCE, Dice, WeightedSum
 
 Activation = str | Callable[[torch.Tensor], torch.Tensor] | None
 ACTIVATIONS = ("sigmoid", "softmax")
@@ -81,8 +82,6 @@ class Segmenter(nn.Module):
         self.net = net
         self.activation = activation
         if loss is None:
-            from workbook.core.losses import BCE, Dice, WeightedSum
-
             loss = WeightedSum((BCE(), 1.0), (Dice(), 1.0))
         self.loss = loss
         self._on_logits = isinstance(loss, nn.BCEWithLogitsLoss | nn.CrossEntropyLoss) or bool(
@@ -108,7 +107,8 @@ class Segmenter(nn.Module):
             "visual_image": {"pred_mask": prob.detach()},
         }
         if mask is not None:
-            loss = self._loss(raw, prob, mask, shape_mask)
+            with torch.autocast(image.device.type, enabled=False):
+                loss = self._loss(raw, prob, mask.float(), shape_mask)
             result["backward_loss"] = loss
             result["visual_loss"] = {"loss": loss.detach()}
         return result

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from workbook.core.errors import ModelError
 from workbook.core.losses import BCE, Dice, WeightedSum
 from workbook.core.registry import register_model
-from workbook.core.segmenter import top_mean
 from workbook.models.layers import NoiseResidual, pad_to_multiple
+from workbook.models.output import mask_output
+from workbook.models.pretrained import load_weights
 
 
 @register_model
@@ -57,7 +58,6 @@ class UNet(nn.Module):
             raise ModelError(f"UNet: features={features}, depth={depth}, scale={scale}; each is at least 1")
         self.noise = NoiseResidual() if noise else None
         self.scale = scale
-        self.stride = scale * 2**depth
         widths = [features * 2**level for level in range(depth + 1)]
         inputs = [3 + (NoiseResidual.out_channels if noise else 0), *widths]
         self.encoders = nn.ModuleList(double_conv(inputs[i], widths[i]) for i in range(depth))
@@ -70,8 +70,6 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(features, 1, kernel_size=1)
         self.loss = loss or WeightedSum((BCE(), 1.0), (Dice(), 1.0))
         if weights is not None:
-            from workbook.models.pretrained import load_weights
-
             load_weights(self, weights)
 
     def forward(
@@ -81,24 +79,12 @@ class UNet(nn.Module):
         shape_mask: torch.Tensor | None = None,
     ) -> dict[str, Any]:
         """See the class."""
-        logits = self.logits(image).float()  # probabilities and loss in float32, also under autocast
-        pred_mask = logits.sigmoid()  # (B, 1, H, W)
-        result: dict[str, Any] = {
-            "pred_mask": pred_mask,
-            "pred_label": top_mean(pred_mask.detach(), shape_mask),
-            "visual_image": {"pred_mask": pred_mask.detach()},
-        }
-        if mask is not None:
-            with torch.autocast(image.device.type, enabled=False):
-                loss = self.loss(pred_mask, mask.float(), shape_mask=shape_mask)
-            result["backward_loss"] = loss
-            result["visual_loss"] = {"loss": loss.detach()}
-        return result
+        return mask_output(self.logits(image), mask, shape_mask, self.loss)
 
     def logits(self, image: torch.Tensor) -> torch.Tensor:
         """The map before the sigmoid, (B, 1, H, W)."""
         height, width = image.shape[-2:]
-        x = pad_to_multiple(self.front(image), self.stride // self.scale)
+        x = pad_to_multiple(self.front(image), 2 ** len(self.encoders))
         skips = []
         for encoder in self.encoders:
             x = encoder(x)  # (B, features * 2^i, H / 2^i, W / 2^i)
