@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbook.core import scores
+from workbook.core import score_curves, scores
 from workbook.core.score_inputs import check_labels
 from workbook.core.score_metric import Score
 from workbook.core.scores import Counts
@@ -40,7 +40,7 @@ class ImageScore(Score):
         """
         pred_label, label = check_labels(pred_label, label)
         # From 0 up, floats are in the order of their bits read as integers: exact, and one kind of row
-        self._add([pred_label.float().abs().view(torch.int32).long(), label.long()])
+        self._add(torch.stack([pred_label.float().abs().view(torch.int32).long(), label.long()], dim=1))
 
     def _counts(self, rows: Tensor) -> Counts:
         marked, tampered = self._probabilities(rows) > self.threshold, rows[:, 1] == 1
@@ -82,7 +82,7 @@ class ImageAccuracy(ImageScore):
     """
 
     def _score(self, rows: Tensor) -> tuple[float, str]:
-        return scores.accuracy(self._counts(rows)).item(), "no image was given"
+        return scores.accuracy(self._counts(rows)).item(), "" if len(rows) else "no image was given"
 
 
 class ImageAUC(ImageScore):
@@ -99,5 +99,9 @@ class ImageAUC(ImageScore):
 
     def _score(self, rows: Tensor) -> tuple[float, str]:
         tampered = rows[:, 1] == 1
-        reason = f"{int(tampered.sum())} of {len(rows)} images are tampered; AUC compares both kinds"
-        return scores.auc(rows[:, 0], tampered).item(), reason
+        if tampered.all() or not tampered.any():
+            return (
+                scores.NAN,
+                f"{int(tampered.sum())} of {len(rows)} images are tampered; it compares both kinds",
+            )
+        return score_curves.auc(self._probabilities(rows), tampered).item(), ""

@@ -192,7 +192,7 @@ class EdgeWeighted(MaskLoss):
         return _mean(_cross_entropy(preds, target), weight)
 
     def band(self, target: Tensor, real: Tensor) -> Tensor:
-        """Where the target changes within half the width: (B,1,H,W) in [0,1]. A rim of padding is no change."""
+        """Where the target changes within half the width: (B,1,H,W) in [0,1]. Padding has no rim."""
         size, around = self.edge_width, self.edge_width // 2
         highest = F.max_pool2d(target * real, size, stride=1, padding=around)
         lowest = 1 - F.max_pool2d((1 - target) * real, size, stride=1, padding=around)

@@ -10,16 +10,19 @@ from typing import Any
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from workbook.core.curve_metrics import BestPixelF1, PixelAUC
 from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.image_metrics import ImageAccuracy, ImageAUC, ImageF1
 from workbook.core.pixel_metrics import FalseAlarmRate, PixelAccuracy, PixelF1, PixelIoU
 from workbook.core.score_metric import snake_case
 
 __all__ = [
+    "BestPixelF1",
     "FalseAlarmRate",
     "ImageAUC",
     "ImageAccuracy",
     "ImageF1",
+    "PixelAUC",
     "PixelAccuracy",
     "PixelF1",
     "PixelIoU",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from workbook.core import scores
@@ -14,14 +15,13 @@ from workbook.core.scores import Counts
 
 AVERAGES = ("per_image", "pooled")
 EMPTY = ("skip", "zero", "one")
-UNDEFINED = {"skip": scores.NAN, "zero": 0.0, "one": 1.0}
 
 
 class PixelScore(Score):
     """A score from each image's counts of pixels.
 
     Args:
-        average: "per_image": the mean of the images' scores; "pooled": one score from the sum of all counts.
+        average: "per_image": the mean of the images' scores; "pooled": one score of all pixels together.
         threshold: a pixel is marked where `pred_mask > threshold`.
         empty: images without a tampered pixel: "skip" leaves them out and counts them in `skipped`; "zero"
             takes the formula's 0/0 for 0 (as IMDL-BenCo does), "one" for 1 (right when nothing is marked).
@@ -43,6 +43,7 @@ class PixelScore(Score):
         super().__init__(threshold=threshold, name=name, **kwargs)
         self.average = choice(self, "average", average, AVERAGES)
         self.empty = choice(self, "empty", empty, EMPTY)
+        self._undefined = {"skip": scores.NAN, "zero": 0.0, "one": 1.0}[empty]
 
     def update(self, pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None) -> None:
         """Add a batch.
@@ -57,32 +58,51 @@ class PixelScore(Score):
             DataError: the same for `mask` or `shape_mask`.
         """
         check_masks(pred_mask, mask, shape_mask)
-        self._add(scores.pixel_counts(pred_mask, mask, shape_mask, self.threshold))
+        self._add(self._measure(pred_mask, mask, shape_mask))
 
     @property
     def per_image_values(self) -> Tensor:
         """This process's images, in the order they came: (N,) float64, NaN where one is left out."""
         return self._values(self._all_rows())
 
-    def _values(self, rows: Tensor) -> Tensor:
-        values = type(self).formula(Counts(*rows.unbind(1)), UNDEFINED[self.empty])
-        return values.masked_fill(~self._counted(rows), scores.NAN)
+    def _measure(self, pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None) -> Tensor:
+        """The batch as rows: (B, columns) int64."""
+        return torch.stack(scores.pixel_counts(pred_mask, mask, shape_mask, self.threshold), dim=1)
+
+    def _tampered(self, rows: Tensor) -> Tensor:
+        """How many tampered pixels each image has: (N,) int64."""
+        return rows[:, 0] + rows[:, 2]
+
+    def _formula(self, rows: Tensor) -> Tensor:
+        """The score of each row: (N, columns) -> (N,) float64."""
+        return type(self).formula(Counts(*rows.unbind(1)), self._undefined)
+
+    def _pool(self, rows: Tensor) -> float:
+        """One score of all rows together."""
+        return self._formula(rows.sum(0, keepdim=True)).item()
 
     def _counted(self, rows: Tensor) -> Tensor:
-        tp, _, fn, _ = rows.unbind(1)
-        return (tp + fn > 0) | (self.empty != "skip")
+        return (self._tampered(rows) > 0) | (self.empty != "skip")
+
+    def _values(self, rows: Tensor) -> Tensor:
+        return self._formula(rows).masked_fill(~self._counted(rows), scores.NAN)
 
     def _score(self, rows: Tensor) -> tuple[float, str]:
         counted = self._counted(rows)
         self.skipped = int((~counted).sum())
-        if self.average == "per_image":
-            return self._values(rows).nanmean().item(), self._why(rows)
-        pool = Counts(*rows[counted].sum(0))
-        undefined = UNDEFINED[self.empty] if len(rows) else scores.NAN
-        return type(self).formula(pool, undefined).item(), self._why(rows)
+        if not counted.any():
+            return scores.NAN, self._why(rows)
+        if self.average == "pooled":
+            return self._pool(rows[counted]), "all pixels are of one kind"
+        values = self._formula(rows[counted])
+        one_kind = int(values.isnan().sum())
+        self.skipped += one_kind
+        reason = f"{one_kind} of {len(rows)} images have pixels of one kind only and are left out"
+        return values.nanmean().item(), reason if one_kind else ""
 
     def _why(self, rows: Tensor) -> str:
-        if not len(rows):
+        """Why no image counts."""
+        if len(rows) == 0:
             return "no image was given"
         return f'none of {len(rows)} images has a tampered pixel (see empty="skip")'
 
@@ -90,6 +110,7 @@ class PixelScore(Score):
 class PixelF1(PixelScore):
     """Pixel F1; see `PixelScore` for the settings.
 
+    >>> import torch
     >>> metric = PixelF1()
     >>> metric.update(torch.tensor([[[[0.9, 0.8, 0.1]]]]), torch.tensor([[[[1.0, 0.0, 1.0]]]]))
     >>> metric.compute()
@@ -102,6 +123,7 @@ class PixelF1(PixelScore):
 class PixelIoU(PixelScore):
     """Pixel intersection over union; see `PixelScore` for the settings.
 
+    >>> import torch
     >>> metric = PixelIoU()
     >>> metric.update(torch.tensor([[[[0.9, 0.8, 0.1]]]]), torch.tensor([[[[1.0, 0.0, 1.0]]]]))
     >>> metric.compute()
@@ -116,6 +138,7 @@ class PixelAccuracy(PixelScore):
 
     Images without a tampered pixel have an accuracy: `empty="zero"` and `empty="one"` both count it as it is.
 
+    >>> import torch
     >>> metric = PixelAccuracy()
     >>> metric.update(torch.tensor([[[[0.9, 0.8, 0.1, 0.2]]]]), torch.tensor([[[[1.0, 0.0, 1.0, 0.0]]]]))
     >>> metric.compute()
@@ -134,6 +157,7 @@ class FalseAlarmRate(PixelScore):
         name: see `Score`.
         **kwargs: what torchmetrics.Metric takes.
 
+    >>> import torch
     >>> metric = FalseAlarmRate()
     >>> metric.update(torch.tensor([[[[0.9, 0.1, 0.1, 0.2]]]]), torch.zeros(1, 1, 1, 4))
     >>> metric.compute()
@@ -149,8 +173,7 @@ class FalseAlarmRate(PixelScore):
         super().__init__(average=average, threshold=threshold, name=name, **kwargs)
 
     def _counted(self, rows: Tensor) -> Tensor:
-        tp, _, fn, _ = rows.unbind(1)
-        return tp + fn == 0
+        return self._tampered(rows) == 0
 
     def _why(self, rows: Tensor) -> str:
         return "no authentic image was given"

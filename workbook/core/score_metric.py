@@ -41,8 +41,8 @@ class Score(Metric):
 
     def __init__(self, *, threshold: float = 0.5, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= threshold <= 1:
-            raise WorkbookError(f"{type(self).__name__}: threshold is {threshold}; give a number in [0, 1]")
+        if not 0 <= threshold < 1:
+            raise WorkbookError(f"{type(self).__name__}: threshold is {threshold}; give 0 up to below 1")
         self.threshold = threshold
         self.name = name or snake_case(type(self).__name__)
         self.skipped = 0
@@ -54,8 +54,9 @@ class Score(Metric):
     def compute(self) -> Tensor:
         """The score of all images so far: () float64, NaN (with a warning, once) where it is undefined."""
         value, reason = self._score(self._all_rows())
-        if math.isnan(value) and not self._warned:
-            warnings.warn(f"{self.name} is undefined (NaN): {reason}", stacklevel=2)
+        if (reason or math.isnan(value)) and not self._warned:
+            undefined = " is undefined (NaN)" if math.isnan(value) else ""
+            warnings.warn(f"{self.name}{undefined}: {reason}", stacklevel=2)
             self._warned = True
         return torch.tensor(value, dtype=torch.float64)
 
@@ -71,11 +72,11 @@ class Score(Metric):
         self.skipped = 0
 
     def _score(self, rows: Tensor) -> tuple[float, str]:
-        """The score of all rows (N, columns) int64 on the CPU, and why it is NaN where it is."""
+        """The score of all rows (N, columns) int64 on the CPU, and what to warn of, or ""."""
         raise NotImplementedError
 
-    def _add(self, columns: Sequence[Tensor]) -> None:
-        self.rows.append(torch.stack([column.to(self.device) for column in columns], dim=1))
+    def _add(self, rows: Tensor) -> None:
+        self.rows.append(rows.to(self.device))
 
     def _all_rows(self) -> Tensor:
         # A list while images come in, one tensor after the exchange between processes

@@ -5,12 +5,17 @@ An undefined score is NaN here; it never turns into 0 unless the caller says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from workbook.core.errors import WorkbookError
+
 NAN = float("nan")
+AT_ONCE = 2**18  # pixels: what a CPU's cache holds is counted several times faster
+EXACT = 2**24  # the largest count that a float32 keeps exactly
 
 
 class Counts(NamedTuple):
@@ -33,7 +38,7 @@ def pixel_counts(
         pred_mask: (B,1,H,W), float in [0,1].
         mask: (B,1,H,W), float in [0,1].
         shape_mask: (B,1,H,W), 1 on real pixels; padding is not counted at all.
-        threshold: in [0,1].
+        threshold: in [0,1).
 
     Returns:
         Counts, each (B,) int64.
@@ -41,20 +46,47 @@ def pixel_counts(
     >>> pixel_counts(torch.tensor([[[[0.9, 0.8, 0.1]]]]), torch.tensor([[[[1.0, 0.0, 1.0]]]]))
     Counts(tp=tensor([1]), fp=tensor([1]), fn=tensor([1]), tn=tensor([0]))
     """
-    # bf16 would round the threshold itself: 0.3 is 0.30078 there
-    marked = pred_mask.detach().float() > threshold
-    tampered = mask.detach() > 0.5
-    number = torch.full_like(marked[:, 0, 0, 0], marked[0].numel(), dtype=torch.int64)
-    if shape_mask is not None:
-        real = shape_mask > 0.5
-        marked, tampered, number = marked & real, tampered & real, _count(real)
-    tp, marks, tampers = _count(marked & tampered), _count(marked), _count(tampered)
-    return Counts(tp, marks - tp, tampers - tp, number - marks - tampers + tp)
+    parts = [_count(*part, threshold) for part in in_parts(pred_mask, mask, shape_mask)]
+    tp, marked, tampered, number = torch.cat(parts, dim=1)  # each (B,)
+    return Counts(tp, marked - tp, tampered - tp, number - marked - tampered + tp)
 
 
-def _count(where: Tensor) -> Tensor:
-    """How many are true in each image: (B, ...) bool -> (B,) int64."""
-    return where.flatten(1).sum(1)
+def in_parts(
+    pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """The masks as (n, pixels): a few images at a time on a CPU, all of them elsewhere."""
+    images = max(1, AT_ONCE // max(1, mask[:1].numel()) if mask.device.type == "cpu" else len(mask))
+    preds, masks = pred_mask.detach().flatten(1).split(images), mask.detach().flatten(1).split(images)
+    real = [None] * len(preds) if shape_mask is None else shape_mask.flatten(1).split(images)
+    return zip(preds, masks, real, strict=True)
+
+
+def above(values: Tensor, threshold: float) -> Tensor:
+    """1.0 where a value in [0,1] is above a threshold in [0,1), else 0.0.
+
+    The same as `(values > threshold).float()` in a third of the time: rounding is vectorised, comparing not.
+
+    >>> above(torch.tensor([0.4, 0.5, 0.6]), 0.5).abs()
+    tensor([0., 0., 1.])
+    """
+    if not 0 <= threshold < 1:
+        raise WorkbookError(f"threshold is {threshold}; give a number from 0 up to below 1")
+    if values.dtype not in (torch.float32, torch.float64):
+        values = values.float()  # a bfloat16 would round the threshold itself: 0.3 is 0.30078 there
+    return (values - threshold).ceil_()
+
+
+def _count(pred: Tensor, truth: Tensor, real: Tensor | None, threshold: float) -> Tensor:
+    """(n, pixels) each -> (4, n) int64: tampered and marked, marked, tampered, all."""
+    marked, tampered = above(pred, threshold), above(truth, 0.5)
+    number = torch.full_like(marked[:, :1], marked.shape[1])
+    if real is not None:
+        number = above(real, 0.5)
+        marked.mul_(number)
+        tampered.mul_(number)
+    whole = torch.int64 if marked.shape[1] > EXACT else None
+    sums = [part.sum(1, dtype=whole) for part in (marked, tampered, number)]
+    return torch.stack([marked.mul_(tampered).sum(1, dtype=whole), *sums]).long()
 
 
 def f1(counts: Counts, undefined: float = NAN) -> Tensor:
@@ -63,7 +95,7 @@ def f1(counts: Counts, undefined: float = NAN) -> Tensor:
     >>> f1(Counts(*torch.tensor([1, 1, 1, 7])))
     tensor(0.5000, dtype=torch.float64)
     """
-    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn, undefined)
+    return ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn, undefined)
 
 
 def iou(counts: Counts, undefined: float = NAN) -> Tensor:
@@ -72,7 +104,7 @@ def iou(counts: Counts, undefined: float = NAN) -> Tensor:
     >>> iou(Counts(*torch.tensor([1, 1, 1, 7])))
     tensor(0.3333, dtype=torch.float64)
     """
-    return _ratio(counts.tp, counts.tp + counts.fp + counts.fn, undefined)
+    return ratio(counts.tp, counts.tp + counts.fp + counts.fn, undefined)
 
 
 def accuracy(counts: Counts, undefined: float = NAN) -> Tensor:
@@ -81,7 +113,7 @@ def accuracy(counts: Counts, undefined: float = NAN) -> Tensor:
     >>> accuracy(Counts(*torch.tensor([1, 1, 1, 7])))
     tensor(0.8000, dtype=torch.float64)
     """
-    return _ratio(counts.tp + counts.tn, counts.tp + counts.fp + counts.fn + counts.tn, undefined)
+    return ratio(counts.tp + counts.tn, counts.tp + counts.fp + counts.fn + counts.tn, undefined)
 
 
 def false_alarm_rate(counts: Counts, undefined: float = NAN) -> Tensor:
@@ -90,51 +122,11 @@ def false_alarm_rate(counts: Counts, undefined: float = NAN) -> Tensor:
     >>> false_alarm_rate(Counts(*torch.tensor([1, 1, 1, 7])))
     tensor(0.1250, dtype=torch.float64)
     """
-    return _ratio(counts.fp, counts.fp + counts.tn, undefined)
+    return ratio(counts.fp, counts.fp + counts.tn, undefined)
 
 
-def _ratio(part: Tensor, whole: Tensor, undefined: float) -> Tensor:
-    # On the CPU: the counts are few, and an Apple GPU has no float64
+def ratio(part: Tensor, whole: Tensor, undefined: float) -> Tensor:
+    """`part / whole` as float64 on the CPU; `undefined` where the whole is 0."""
+    # the counts are few, and an Apple GPU has no float64
     part, whole = part.cpu().double(), whole.cpu().double()
     return torch.where(whole > 0, part / whole.clamp_min(1), torch.full_like(part, undefined))
-
-
-def auc(scores: Tensor, positive: Tensor) -> Tensor:
-    r"""Area under the ROC curve: how often a positive outranks a negative, a tie counted as a half.
-
-    $AUC = \frac{1}{PN}\sum_{i \in pos}\sum_{j \in neg} [s_i > s_j] + \tfrac12 [s_i = s_j]$
-
-    Args:
-        scores: (N,), any order-preserving score.
-        positive: (N,) bool.
-
-    Returns:
-        () float64; NaN where only one class exists.
-
-    >>> auc(torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([False, False, True, True]))
-    tensor(0.7500, dtype=torch.float64)
-    """
-    levels, level = torch.unique(scores.cpu(), return_inverse=True)
-    positive = positive.cpu()
-    positives = torch.bincount(level[positive], minlength=len(levels))
-    negatives = torch.bincount(level[~positive], minlength=len(levels))
-    return auc_of_levels(positives, negatives)
-
-
-def auc_of_levels(positives: Tensor, negatives: Tensor) -> Tensor:
-    """AUC from how many positives and negatives there are at each level of the score, lowest first.
-
-    Args:
-        positives: (..., levels) int64.
-        negatives: (..., levels) int64.
-
-    Returns:
-        (...) float64; NaN where only one class exists.
-
-    >>> auc_of_levels(torch.tensor([3]), torch.tensor([5]))  # all tied
-    tensor(0.5000, dtype=torch.float64)
-    """
-    positives, negatives = positives.cpu().double(), negatives.cpu().double()
-    below = negatives.cumsum(-1) - negatives
-    won = (positives * (below + negatives / 2)).sum(-1)
-    return _ratio(won, positives.sum(-1) * negatives.sum(-1), NAN)
