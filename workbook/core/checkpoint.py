@@ -47,15 +47,16 @@ def load_checkpoint(path: PathLike, model: nn.Module) -> nn.Module:
     """Read weights into a model, all of them or an error.
 
     Args:
-        path: a `.safetensors` file, a folder with a `model.safetensors`, or a run's folder (its `best`, or else its `last`).
-        model: of the architecture that the weights were saved from. A `Segmenter`'s weights also go into its bare
-            net, and a net's into a `Segmenter` of it.
+        path: a `.safetensors` file, a folder with a `model.safetensors`, or a run's folder (its `best`, or
+            else its `last`).
+        model: of the architecture that the weights were saved from. A `Segmenter`'s weights also go into its
+            bare net, and a net's into a `Segmenter` of it.
 
     Returns:
         The same model, on the device where it was.
 
     Raises:
-        CheckpointError: no such file, torn, not safetensors, or of another model; names the first differences.
+        CheckpointError: no such file, torn, not safetensors, or of another model; names what differs.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +64,7 @@ def load_checkpoint(path: PathLike, model: nn.Module) -> nn.Module:
     ...     load_checkpoint(folder, nn.Linear(2, 1)), load_checkpoint(file, nn.Linear(3, 1))
     Traceback (most recent call last):
     ...
-    workbook.core.errors.CheckpointError: ...model.safetensors: is of another model: weight is (1, 2), not (1, 3)
+    workbook.core.errors.CheckpointError: ...model.safetensors: is of another model: weight is (1, 2), not ...
     """
     file = find_weights(path)
     found, wanted = read_weights(file), model.state_dict()

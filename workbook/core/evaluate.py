@@ -28,8 +28,8 @@ def validate(
 ) -> dict[str, float]:
     """Run a model over a loader once and return its mean loss and every metric.
 
-    The model is left in the mode it was in. Under several processes each brings its own share of the data; the loss
-    and the metrics are then those of the whole.
+    The model is left in the mode it was in. Under several processes each brings its own share of the data;
+    the loss and the metrics are then those of the whole.
 
     Args:
         model: a model of `workbook.core.model`.

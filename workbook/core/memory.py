@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import torch
 
 MIB = 1024 * 1024
@@ -29,15 +31,13 @@ def utilisation(device: torch.device) -> dict[str, float]:
 
     busy = {"cpu": psutil.cpu_percent()}
     if device.type == "cuda":
-        try:
+        with suppress(RuntimeError, ModuleNotFoundError):  # the driver's library for Python is not installed
             busy["gpu"] = float(torch.cuda.utilization(device))
-        except (RuntimeError, ModuleNotFoundError):  # the driver's library for Python is not installed
-            pass
     return busy
 
 
 class PeakMemory:
-    """The highest memory of an epoch in MiB; on a GPU as the allocator counts it, else at the moments looked at."""
+    """The highest memory of an epoch in MiB: the allocator's on a GPU, else of the moments looked at."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -74,4 +74,5 @@ def advice(batch_size: int, accumulate: int) -> str:
     if batch_size == 1:
         return "the batch is one image already: use smaller images or a smaller model"
     smaller = next(size for size in range(batch_size // 2, 0, -1) if batch_size % size == 0)
-    return f"try batch_size={smaller}, accumulate={accumulate * batch_size // smaller} (the same effective batch)"
+    more = accumulate * batch_size // smaller
+    return f"try batch_size={smaller}, accumulate={more} (the same effective batch)"

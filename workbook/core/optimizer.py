@@ -37,7 +37,8 @@ def make_optimizer(model: nn.Module, *, lr: float, weight_decay: float) -> torch
 class MovingAverage:
     """The exponential moving average of a model's weights and running statistics.
 
-    Early on, when there is little to average, the decay is lower: `min(decay, (1 + t) / (10 + t))`, t the updates so far.
+    Early on, when there is little to average, the decay is lower: `min(decay, (1 + t) / (10 + t))` after t
+    updates.
 
     Args:
         model: whose state is followed.

@@ -20,7 +20,7 @@ class RunInfo:
         name: of the run.
         epochs: how many it has.
         steps: of the optimiser, an epoch.
-        watch: the column whose best row counts, or None.
+        watch: the column whose best row counts.
         higher_is_better: its direction.
         rows: epochs that are done already, when a run goes on.
     """
@@ -28,8 +28,8 @@ class RunInfo:
     name: str
     epochs: int
     steps: int
-    watch: str | None = None
-    higher_is_better: bool = True
+    watch: str = "loss"
+    higher_is_better: bool = False
     rows: list[Row] = field(default_factory=list)
 
 
@@ -56,7 +56,7 @@ class View(Protocol):
         """Some steps are done."""
 
     def epoch(self, row: Row, pictures: dict[str, torch.Tensor]) -> None:
-        """An epoch is done: its row, and pictures (N, 1 or 3, H, W) in [0, 1] of fixed images (empty when not tested)."""
+        """An epoch is done: its row, and pictures (N, 1 or 3, H, W) in [0, 1] of fixed images, if tested."""
 
     def finish(self, message: str) -> None:
         """The run ends, for whatever reason."""
@@ -104,7 +104,8 @@ class TextView:
 
             title = f"epoch {report.epoch + 1}/{self._run.epochs}"
             self._bar = tqdm(desc=title, total=self._run.steps, unit="step", leave=False, file=sys.stderr)
-        watched = {self._run.watch: f"{self._rows[-1][self._run.watch]:.4f}"} if self._watched() else {}
+        watch = self._run.watch
+        watched = {watch: f"{self._rows[-1][watch]:.4f}"} if self._rows and watch in self._rows[-1] else {}
         self._bar.set_postfix(
             {
                 "loss": f"{report.loss:.4f}",
@@ -115,9 +116,6 @@ class TextView:
             refresh=False,
         )
         self._bar.update(report.step - self._bar.n)
-
-    def _watched(self) -> bool:
-        return bool(self._rows) and self._run.watch in self._rows[-1]
 
     def epoch(self, row: Row, pictures: dict[str, torch.Tensor]) -> None:
         """Close the bar and write the summary."""
@@ -142,10 +140,11 @@ NOT_SCORES = ("epoch", "lr", "images_per_second", "seconds", "peak_memory")
 
 
 def summary(row: Row, earlier: list[Row], run: RunInfo) -> str:
-    """An epoch as a small tree: each score, its change against the last epoch that has it, and the best so far.
+    """An epoch as a small tree: each score, its change against the last epoch that has it, and the best yet.
 
-    >>> row = {"epoch": 2, "loss": 0.5, "f1": 0.75, "lr": 1e-4, "images_per_second": 80.0, "seconds": 60, "peak_memory": 512}
-    >>> print(summary(row, [{"epoch": 1, "loss": 0.75, "f1": 0.5}], RunInfo("run", 4, 10, "f1")))
+    >>> row = {"epoch": 2, "loss": 0.5, "f1": 0.75, "lr": 1e-4}
+    >>> row |= {"images_per_second": 80.0, "seconds": 60, "peak_memory": 512}
+    >>> print(summary(row, [{"epoch": 1, "loss": 0.75, "f1": 0.5}], RunInfo("run", 4, 10, "f1", True)))
     epoch 2/4 · 1:00 · about 2:00 left
     ├─ loss 0.5000 (-0.2500)
     ├─ f1 0.7500 (+0.2500), the best so far
@@ -162,9 +161,10 @@ def summary(row: Row, earlier: list[Row], run: RunInfo) -> str:
         if name == run.watch:
             pick = max if run.higher_is_better else min
             past = [r for r in before if r[name] == r[name]]
-            top = pick(past, key=lambda r: r[name]) if past else None
-            beaten = top is None or pick(value, top[name]) != top[name]
-            best = ", the best so far" if beaten else f", best {top[name]:.4f} in epoch {top['epoch']}"
+            best = ", the best so far"
+            if past and pick(value, *(r[name] for r in past)) in [r[name] for r in past]:
+                top = pick(past, key=lambda r: r[name])
+                best = f", best {top[name]:.4f} in epoch {top['epoch']}"
         lines.append(f"├─ {name} {value:.4f}{change}{best}")
     speed = f"{row['images_per_second']:.0f} images/s, peak memory {size(row['peak_memory'])}"
     return "\n".join([*lines, f"└─ {speed}, lr {row['lr']:.2e}"])

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
+from workbook.core.checkpoint import StateDict
+from workbook.core.devices import loader_workers, make_accelerator
 from workbook.core.errors import DataError, WorkbookError
+from workbook.core.loading import make_loader
 from workbook.core.logs import Logs, fingerprint, write_environment
 from workbook.core.memory import PeakMemory
 from workbook.core.meter import Meter
 from workbook.core.metrics import metric_name
 from workbook.core.optimizer import MovingAverage, make_optimizer
 from workbook.core.progress import RunInfo, SilentView, TextView, View
-from workbook.core.run_folder import Progress, RunFolder, configuration
-from workbook.core.sampling import EpochSampler, make_loader
+from workbook.core.run_folder import Progress, RunFolder, Saved, configuration
+from workbook.core.sampling import EpochSampler
 from workbook.core.settings import TrainSettings
 from workbook.core.signature import Signature, read_signature
 
@@ -35,9 +36,11 @@ class Run:
     """What a training works with.
 
     Attributes:
-        net: the model as it was given, on its device; `model`, the same as it is called in a step: data-parallel, compiled.
+        net: the model as it was given, on its device.
+        model: the same as it is called in a step: data-parallel, compiled.
         tests: a loader for each named set.
-        watch: the column that decides which epoch is best, and `higher`, whether more of it is better.
+        watch: the column that decides which epoch is best.
+        higher: whether more of it is better.
         average: of the weights, or None.
         stop: asks for an end after the step.
     """
@@ -48,7 +51,7 @@ class Run:
     net: nn.Module
     model: nn.Module
     signature: Signature
-    optimizer: Any
+    optimizer: torch.optim.Optimizer
     loader: DataLoader[Any]
     sampler: EpochSampler
     tests: dict[str, DataLoader[Any]]
@@ -68,9 +71,33 @@ class Run:
         """Steps of the optimiser in an epoch."""
         return -(-len(self.sampler) // self.settings.accumulate)
 
-    def tested_weights(self) -> Any:
+    def tested_weights(self) -> AbstractContextManager[None]:
         """A context in which `net` carries the weights that are tested: their average where there is one."""
         return self.average.in_place() if self.average else nullcontext()
+
+    def save(self, best: StateDict | None = None, keep: bool = False) -> None:
+        """Copy the state of everything and have it written in the background; see `RunFolder.save`."""
+        if not self.accelerator.is_main_process:
+            return
+        scaler, average = self.accelerator.scaler, self.average
+        state = {
+            "optimizer": copied(self.optimizer.state_dict()["state"]),
+            "scaler": scaler.state_dict() if scaler is not None else {},
+            "average": copied(average.average) if average is not None else {},
+            "average_updates": average.updates if average is not None else 0,
+        }
+        self.folder.save(copied(self.net.state_dict()), state, self.progress, best, keep)
+
+    def restore(self, saved: Saved) -> None:
+        """Go on from a checkpoint; the weights are in the net already."""
+        # The groups' own numbers stay: they may have been changed on purpose (existing="accept").
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": saved.state["optimizer"], "param_groups": groups})
+        if self.accelerator.scaler is not None and saved.state["scaler"]:
+            self.accelerator.scaler.load_state_dict(saved.state["scaler"])
+        if self.average is not None and saved.state["average"]:
+            self.average.load(saved.state["average"], saved.state["average_updates"])
+        self.progress = saved.progress
 
     def close(self) -> None:
         """Let go of workers and files, and give the model back as it came."""
@@ -100,15 +127,16 @@ def start_run(
     sampler: EpochSampler = loader.batch_sampler  # type: ignore[assignment]
     sets = valid_data if isinstance(valid_data, Mapping) else {} if valid_data is None else {"": valid_data}
     tests = {name: _loader(data, settings, accelerator, train=False) for name, data in sets.items()}
-    column, higher = _watched(watch, list(metrics), list(tests))
-    data = fingerprint(loader.dataset.dataset)  # type: ignore[attr-defined]
-    together = sampler.batch_size * accelerator.num_processes
+    column, higher = watched(watch, list(metrics), list(tests))
+    signature = read_signature(net)
     make_optimizer(
         net, lr=settings.lr, weight_decay=settings.weight_decay
     )  # refuses before anything is written
-    config = configuration(settings.as_dict(), net, data, together, column)
+
     if main:
-        folder.claim(config, existing)
+        data = fingerprint(loader.dataset.dataset)  # type: ignore[attr-defined]
+        together = sampler.batch_size * accelerator.num_processes
+        folder.claim(configuration(settings.as_dict(), net, data, together, column), existing)
         write_environment(folder.path, device, accelerator.num_processes, data)
     accelerator.wait_for_everyone()
     saved = folder.load()
@@ -117,78 +145,65 @@ def start_run(
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if saved is not None:
         net.load_state_dict(saved.weights)
-    signature = read_signature(net)
     model = accelerator.prepare_model(net)
-    if settings.compile:
-        model = torch.compile(model)
-    optimizer = accelerator.prepare_optimizer(
-        make_optimizer(net, lr=settings.lr, weight_decay=settings.weight_decay)
-    )
-    average = MovingAverage(net, settings.ema) if settings.ema else None
-    progress = saved.progress if saved is not None else Progress()
-    if saved is not None:
-        # The groups' own settings stay: they may have been changed on purpose (existing="accept").
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": saved.state["optimizer"], "param_groups": groups})
-        if accelerator.scaler is not None and saved.state["scaler"]:
-            accelerator.scaler.load_state_dict(saved.state["scaler"])
-        if average is not None and saved.state["average"]:
-            average.load(saved.state["average"], saved.state["average_updates"])
-    logs = Logs(folder.path, tensorboard=settings.tensorboard, purge_step=progress.step) if main else None
-    if logs is not None:
-        logs.rows(progress.rows)
-        logs.settings(settings.as_dict())
     run = Run(
-        settings, folder, accelerator, net, model, signature, optimizer, loader, sampler, tests, list(metrics),
-        column, higher, average, progress, logs, (view or TextView()) if main else SilentView(),
-        Meter(accelerator, settings.log_every), PeakMemory(device), stop,
-    )  # fmt: skip
-    run.view.start(RunInfo(folder.path.name, settings.epochs, run.steps, column, higher, list(progress.rows)))
+        settings=settings,
+        folder=folder,
+        accelerator=accelerator,
+        net=net,
+        model=cast(nn.Module, torch.compile(model)) if settings.compile else model,
+        signature=signature,
+        optimizer=make_optimizer(net, lr=settings.lr, weight_decay=settings.weight_decay),
+        loader=loader,
+        sampler=sampler,
+        tests=tests,
+        metrics=list(metrics),
+        watch=column,
+        higher=higher,
+        average=MovingAverage(net, settings.ema) if settings.ema else None,
+        progress=Progress(),
+        logs=None,
+        view=(view or TextView()) if main else SilentView(),
+        meter=Meter(accelerator, settings.log_every),
+        memory=PeakMemory(device),
+        stop=stop,
+    )
+    if saved is not None:
+        run.restore(saved)
+    if main:
+        run.logs = Logs(folder.path, tensorboard=settings.tensorboard, purge_step=run.progress.step)
+        run.logs.rows(run.progress.rows)
+        run.logs.settings(settings.as_dict())
+    rows = list(run.progress.rows)
+    run.view.start(RunInfo(folder.path.name, settings.epochs, run.steps, column, higher, rows))
     return run
 
 
-def make_accelerator(settings: TrainSettings) -> Any:
-    """Accelerate's view of devices, processes and precision, for these settings."""
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState, PartialState
-
-    cpu = settings.device == "cpu"
-    # Accelerate keeps the first precision of a process for good; another trainer may want another.
-    AcceleratorState._reset_state()
-    if cpu and PartialState._shared_state and PartialState().device.type != "cpu":
-        PartialState._reset_state()
-    device = PartialState(cpu=cpu).device
-    precision = settings.precision
-    if precision == "auto":
-        precision = "fp32"
-        if device.type == "cuda":
-            precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    if precision == "fp16" and device.type == "cpu":
-        raise WorkbookError("precision='fp16': a CPU has no fp16 training; use 'bf16' or 'fp32'")
-    return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
-
-
 def _loader(data: Any, settings: TrainSettings, accelerator: Any, *, train: bool) -> DataLoader[Any]:
-    workers = settings.workers
-    cuda = accelerator.device.type == "cuda"
-    if workers is None:
-        import os
-
-        workers = min(8, os.cpu_count() or 1) if cuda else 0
     return make_loader(
         data,
         batch_size=settings.batch_size,
         seed=settings.seed,
         train=train,
-        workers=workers,
+        workers=loader_workers(settings.workers, accelerator.device),
         rank=accelerator.process_index,
         processes=accelerator.num_processes,
-        pin=cuda,
+        pin=accelerator.device.type == "cuda",
     )
 
 
-def _watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str, bool]:
-    """The column to watch and whether more of it is better."""
+def watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str, bool]:
+    """The column to watch and whether more of it is better.
+
+    Args:
+        watch: a column, a pair `(column, "min" | "max")`, or None for the first metric.
+        metrics: whose names, and `higher_is_better`, are asked.
+        tests: names of the sets that are tested; `""` for the only one.
+
+    Raises:
+        WorkbookError: there is no such column or direction.
+        DataError: metrics without data to compute them on.
+    """
     directions: dict[str, bool] = {"loss": False}
     if tests:
         scores = {metric_name(m): getattr(m, "higher_is_better", None) is not False for m in metrics}
@@ -196,7 +211,7 @@ def _watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str
             directions[name] = higher
             directions |= {f"{test}/{name}": higher for test in tests if test}
     elif metrics:
-        raise DataError("metrics were given but no valid_data to compute them on; give valid_data")
+        raise DataError("there are metrics but no valid_data to compute them on; give valid_data")
     wanted, direction = watch if isinstance(watch, tuple) else (watch, None)
     if wanted is None:
         wanted = metric_name(metrics[0]) if metrics else "valid_loss" if tests else "loss"
@@ -209,22 +224,8 @@ def _watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str
     return wanted, directions[wanted] if direction is None else direction == "max"
 
 
-@contextmanager
-def interrupts_noted() -> Iterator[Callable[[], bool]]:
-    """Turn the first interrupt into a note, so that the step in hand is finished; a second one interrupts at once."""
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
-        yield lambda: False
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        if noted:
-            raise KeyboardInterrupt
-        noted.append(number)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(noted)
-    finally:
-        signal.signal(signal.SIGINT, before)
+def copied(state: Any) -> Any:
+    """The same with every tensor copied to the CPU, so that the training may go on changing its own."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().to("cpu", copy=True)
+    return {key: copied(value) for key, value in state.items()} if isinstance(state, Mapping) else state

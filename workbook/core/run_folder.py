@@ -1,4 +1,4 @@
-"""A run's folder: which configuration it belongs to, and its checkpoints, whose writing does not stop the training."""
+"""A run's folder: whose configuration it is, and its checkpoints, written while the training goes on."""
 
 from __future__ import annotations
 
@@ -62,6 +62,12 @@ class Progress:
     waited: int = 0
     top: list[list[float]] = field(default_factory=list)
 
+    def next_epoch(self, row: dict[str, Any]) -> None:
+        """An epoch is done and this is its row."""
+        self.rows.append(row)
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.loss, self.images, self.seconds = 0.0, 0, 0.0
+
 
 @dataclass
 class Saved:
@@ -97,8 +103,8 @@ class RunFolder:
 
         Args:
             config: as `configuration` gives it.
-            existing: what to do with a run that is there: `"continue"` when its configuration is the same, `"restart"` anew,
-                `"accept"` the difference and go on.
+            existing: what to do with a run that is there: `"continue"` it when its configuration is the same,
+                `"restart"` it, or `"accept"` the difference and go on.
 
         Raises:
             WorkbookError: the run belongs to another configuration; says where they differ.
@@ -111,8 +117,8 @@ class RunFolder:
             differences = differ(json.loads(file.read_text(encoding="utf-8")), config)
             if differences:
                 raise WorkbookError(
-                    f"{self.path}: belongs to another configuration ({'; '.join(differences)}); choose another name, or "
-                    "existing='restart' to train anew, or existing='accept' to go on in spite of it"
+                    f"{self.path}: belongs to another configuration ({'; '.join(differences)}); choose "
+                    "another name, existing='restart' to train anew, or existing='accept' to go on so"
                 )
         if existing == "restart":
             for name in ("last", "last.part", "previous", "best", "average", "tensorboard"):
@@ -138,8 +144,8 @@ class RunFolder:
             except (CheckpointError, KeyError, TypeError) as error:
                 torn.append(error)
                 continue
-            for error in torn:
-                warnings.warn(f"{error}; went on from {folder}, epoch {progress.epoch}", stacklevel=4)
+            for trouble in torn:
+                warnings.warn(f"{trouble}; went on from {folder}, epoch {progress.epoch}", stacklevel=4)
             return Saved(weights, state, progress)
         if torn:
             raise CheckpointError(
@@ -202,6 +208,7 @@ class RunFolder:
 
     def average(self, top: list[list[float]]) -> None:
         """Write the mean of the best checkpoints' weights; whole numbers are the best one's."""
+        self.wait()
         files = [file for _, epoch in top if (file := self._part_of_average(int(epoch))).is_file()]
         if not files:
             return

@@ -1,32 +1,21 @@
-"""Data randomness as a pure function of (seed, epoch, index): nothing of the workers is saved, and none is needed.
+"""Data randomness as a pure function of (seed, epoch, index): no state of the workers is saved or needed.
 
-The sampler hands out `(epoch, index)`, each sample seeds the generators from the three. So any number of workers or processes
-sees the same samples, and a run resumes in the middle of an epoch by starting the sampler further on.
+The sampler hands out `(epoch, index)`, each sample seeds the generators from the three. So any number of
+workers or processes sees the same samples, and a run resumes within an epoch by starting the sampler
+further on.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import re
-import signal
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import (
-    DataLoader,
-    Dataset,
-    IterableDataset,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    get_worker_info,
-)
-
-from workbook.core.errors import DataError
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
 Key = tuple[int, int]  # (epoch, index)
 MASK = (1 << 64) - 1
@@ -80,7 +69,8 @@ class Seeded(Dataset[Any]):
     Args:
         dataset: any map-style dataset.
         seed: of the run.
-        restore: give the caller's random state back after each batch; a trainer, which guards its own, goes without.
+        restore: give the caller's random state back after each batch; a trainer guards its own and goes
+            without.
         workers: how many loader processes report here what they are reading.
     """
 
@@ -123,9 +113,10 @@ class Seeded(Dataset[Any]):
 class EpochSampler(Sampler[list[Key]]):
     """The batches of an epoch for one process, as lists of `(epoch, index)`.
 
-    The epoch's order is cut into steps of `batch_size * processes`, and each step into one run an process: so two
-    processes see together, step for step, what one with twice the batch size sees. The last, shorter step is shared out as
-    evenly as it goes; a process that gets nothing repeats one sample, which `share` then weighs 0.
+    The epoch's order is cut into batches of `batch_size * processes`, and each of these into one run a
+    process: so two processes see together, step for step, what one with twice the batch size sees. The
+    last, shorter batch is shared out as evenly as it goes; a process that gets nothing repeats one sample,
+    which is to be weighed 0.
 
     Args:
         length: of the dataset.
@@ -136,6 +127,7 @@ class EpochSampler(Sampler[list[Key]]):
         processes: how many there are.
         order: another sampler of indices in place of `shuffle`; drawn from after seeding with (seed, epoch).
         repeat: False for a test, where a process that gets nothing is to do nothing.
+        drop_last: leave out a last batch that is shorter.
 
     >>> sampler = EpochSampler(5, 2, seed=0, shuffle=False)
     >>> list(sampler)
@@ -156,9 +148,11 @@ class EpochSampler(Sampler[list[Key]]):
         processes: int = 1,
         order: Any = None,
         repeat: bool = True,
+        drop_last: bool = False,
     ) -> None:
         self.length, self.batch_size, self.seed, self.shuffle = length, batch_size, seed, shuffle
         self.rank, self.processes, self.order, self.repeat = rank, processes, order, repeat
+        self.drop_last = drop_last
         self.epoch = self.start = 0
 
     def set_epoch(self, epoch: int, start: int = 0) -> None:
@@ -167,7 +161,8 @@ class EpochSampler(Sampler[list[Key]]):
 
     def __len__(self) -> int:
         """Batches of the whole epoch, wherever it starts."""
-        return -(-self.length // (self.batch_size * self.processes))
+        whole = self.batch_size * self.processes
+        return self.length // whole if self.drop_last else -(-self.length // whole)
 
     def together(self, batch: int) -> int:
         """How many samples all the processes together see in a batch."""
@@ -202,101 +197,3 @@ class EpochSampler(Sampler[list[Key]]):
             return list(range(self.length))
         generator = torch.Generator().manual_seed(mix(self.seed, self.epoch) >> 1)
         return torch.randperm(self.length, generator=generator).tolist()
-
-
-def make_loader(
-    data: Any,
-    *,
-    batch_size: int,
-    seed: int = 0,
-    train: bool = False,
-    workers: int = 0,
-    rank: int = 0,
-    processes: int = 1,
-    pin: bool = False,
-) -> DataLoader[Any]:
-    """A loader of `Seeded` samples in an `EpochSampler`'s batches, from a dataset or from a loader of one's own.
-
-    A dataset is shuffled when it is to `train`. Of a loader the dataset, batch size, workers, `collate_fn`, whether it
-    shuffles, and a sampler of its own (weights, say) are kept.
-
-    Raises:
-        DataError: nothing to load, no length, or batches that cannot be numbered.
-    """
-    collate, order, context, shuffle = None, None, None, train
-    if isinstance(data, DataLoader):
-        if data.batch_size is None or isinstance(data.dataset, IterableDataset):
-            raise DataError(
-                "the loader's batches cannot be numbered, so the run could not be resumed; "
-                "give a dataset with __len__ and __getitem__, or a loader with a batch_size"
-            )
-        batch_size, workers, pin = data.batch_size, data.num_workers, data.pin_memory or pin
-        collate, context = data.collate_fn, data.multiprocessing_context
-        shuffle = isinstance(data.sampler, RandomSampler) and len(data.sampler) == len(data.dataset)
-        if not shuffle and not isinstance(data.sampler, SequentialSampler):
-            order = data.sampler
-        data = data.dataset
-    if not (isinstance(data, Sized) and hasattr(data, "__getitem__")):
-        raise DataError(
-            f"{type(data).__name__}: has no length or no items; give a dataset or a DataLoader of one"
-        )
-    length = len(order) if order is not None else len(data)
-    if length == 0:
-        raise DataError(
-            f"{type(data).__name__}: is empty; check the folder or the list that it was made from"
-        )
-    sampler = EpochSampler(
-        length,
-        batch_size,
-        seed=seed,
-        shuffle=shuffle,
-        rank=rank,
-        processes=processes,
-        order=order,
-        repeat=train,
-    )
-    return DataLoader(
-        Seeded(data, seed, restore=False, workers=workers),
-        batch_sampler=sampler,
-        num_workers=workers,
-        collate_fn=collate or _collate,
-        pin_memory=pin,
-        persistent_workers=workers > 0,
-        worker_init_fn=_ignore_interrupts,
-        multiprocessing_context=context,
-    )
-
-
-def read_batches(loader: DataLoader[Any]) -> Iterator[Any]:
-    """The loader's batches; when one of its workers dies, the file that it was reading is named.
-
-    Raises:
-        DataError: a worker was killed or crashed.
-    """
-    batches = iter(loader)
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error) or not isinstance(loader.dataset, Seeded):
-                raise
-            died = re.search(r"pid\(?s?\)?:? *\(?(\d+)", str(error))
-            files = loader.dataset.read_by(int(died[1]) if died else None) or loader.dataset.read_by(None)
-            raise DataError(
-                f"a worker that loads data died while reading {', '.join(files) or 'its first sample'}; look at that "
-                "file, or find the cause with workers=0"
-            ) from error
-        yield batch
-
-
-def _collate(samples: list[Any]) -> Any:
-    from workbook.core.batch import collate
-
-    return collate(samples)
-
-
-def _ignore_interrupts(_: int) -> None:
-    """An interrupt reaches the whole group; the trainer alone decides what becomes of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,7 +11,7 @@ from workbook.core.errors import WorkbookError
 
 PRECISIONS = ("auto", "bf16", "fp16", "fp32")
 DEVICES = ("auto", "cpu")
-# What changes how a run is watched or how fast it goes, but not what comes out of it; free to differ on resume.
+# What changes how a run is watched, or how fast it goes, but not what comes out; free to differ on resume.
 FREE = ("workers", "device", "tensorboard", "log_every", "save_every", "patience")
 
 
@@ -23,7 +23,7 @@ class TrainSettings:
         epochs: passes over the training data.
         lr: highest learning rate, reached after the warm-up.
         min_lr: learning rate at the end of the cosine.
-        warmup_epochs: length of the linear warm-up; may be a fraction.
+        warmup_epochs: length of the linear warm-up; may be a fraction, and is at most half of the run.
         weight_decay: of AdamW; norms and biases are left out.
         clip: highest norm of the gradient; 0 leaves it as it is.
         batch_size: images a process and a forward pass.
@@ -124,10 +124,11 @@ class TrainSettings:
 
 # What the same thing is called elsewhere.
 ELSEWHERE = {
-    "learning_rate": "lr", "initial_lr": "lr", "max_epochs": "epochs", "num_epochs": "epochs", "wd": "weight_decay",
-    "accum_iter": "accumulate", "gradient_accumulation_steps": "accumulate", "batch_accumulate": "accumulate",
-    "test_period": "test_every", "num_workers": "workers", "mixed_precision": "precision", "amp": "precision",
-    "lr_warmup_epochs": "warmup_epochs", "early_stopping": "patience", "clip_grad": "clip", "random_seed": "seed",
+    "learning_rate": "lr", "initial_lr": "lr", "max_epochs": "epochs", "num_epochs": "epochs",
+    "wd": "weight_decay", "accum_iter": "accumulate", "gradient_accumulation_steps": "accumulate",
+    "batch_accumulate": "accumulate", "test_period": "test_every", "num_workers": "workers",
+    "mixed_precision": "precision", "amp": "precision", "lr_warmup_epochs": "warmup_epochs",
+    "early_stopping": "patience", "clip_grad": "clip", "random_seed": "seed",
 }  # fmt: skip
 
 

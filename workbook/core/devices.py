@@ -1,0 +1,50 @@
+"""Devices, precision and processes, as Accelerate sees them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from workbook.core.errors import WorkbookError
+from workbook.core.settings import TrainSettings
+
+
+def make_accelerator(settings: TrainSettings) -> Any:
+    """Accelerate for these settings: the processes it was launched with, the device, the precision.
+
+    Raises:
+        WorkbookError: a precision that the device cannot train in.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, PartialState
+
+    cpu = settings.device == "cpu"
+    # Accelerate keeps the precision and device it first saw in a process; another trainer may want others.
+    AcceleratorState._reset_state()
+    if cpu and PartialState._shared_state and PartialState().device.type != "cpu":
+        PartialState._reset_state()
+    device = PartialState(cpu=cpu).device
+    precision = settings.precision if settings.precision != "auto" else best_precision(device)
+    if precision == "fp16" and device.type == "cpu":
+        raise WorkbookError("precision='fp16': a CPU does not train in fp16; use 'bf16' or 'fp32'")
+    return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
+
+
+def best_precision(device: torch.device) -> str:
+    """bf16 where the GPU computes in it, fp16 on other GPUs, fp32 elsewhere.
+
+    >>> best_precision(torch.device("cpu"))
+    'fp32'
+    """
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def loader_workers(wanted: int | None, device: torch.device) -> int:
+    """Processes that load data: as wanted, else none on a CPU, which is busy already, up to 8 beside a GPU."""
+    if wanted is not None:
+        return wanted
+    return min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
