@@ -44,7 +44,7 @@ def best_precision(device: torch.device) -> str:
 
 
 def loader_workers(wanted: int | None, device: torch.device) -> int:
-    """Processes that load data: as wanted, else none on a CPU, which is busy already, up to 8 beside a GPU."""
+    """Processes that load data: as wanted, else none on a CPU, which is busy, up to 8 beside a GPU."""
     if wanted is not None:
         return wanted
     return min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
