@@ -76,4 +76,4 @@ def _resize_mask(mask: Tensor, size: tuple[int, int], soft: bool) -> Tensor:
         return mask
     if soft:
         return F.interpolate(mask[None], size, mode="bilinear", antialias=True)[0].clamp_(0, 1)
-    return F.interpolate(mask[None], size, mode="nearest")[0]
+    return F.interpolate(mask[None], size, mode="nearest-exact")[0]

