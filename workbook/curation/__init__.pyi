@@ -1,9 +1,17 @@
 # The public names of workbook.curation, one list that serves the type checker and the lazy import alike.
+from .across import SharedImage as SharedImage
+from .across import exclude_shared as exclude_shared
+from .across import find_shared as find_shared
+from .across import shared_table as shared_table
 from .applying import apply_plan as apply_plan
 from .applying import correct as correct
 from .corrections import Correction as Correction
 from .corrections import Plan as Plan
 from .corrections import make_plan as make_plan
+from .errata import Errata as Errata
+from .errata import errata_names as errata_names
+from .errata import read_errata as read_errata
+from .errata_plans import errata_plan as errata_plan
 from .faults import Fault as Fault
 from .faults import FaultReport as FaultReport
 from .faults import find_faults as find_faults
@@ -12,6 +20,7 @@ from .layouts import find_layout as find_layout
 from .layouts import find_pairs as find_pairs
 from .names import find_hosts as find_hosts
 from .names import photographs as photographs
+from .presize import presize as presize
 from .sample import sample as sample
 from .splits import check_leak as check_leak
 from .splits import find_leaks as find_leaks

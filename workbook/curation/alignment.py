@@ -32,6 +32,11 @@ def change_map(tampered: Image.Image, host: Image.Image, block: int = BLOCK) -> 
     return np.asarray(difference).max(axis=-1)
 
 
+def differs(tampered: Image.Image, host: Image.Image) -> bool:
+    """Whether an image was changed somewhere, beyond what compressing it again does."""
+    return tampered.size == host.size and bool((change_map(tampered, host) >= CHANGED).any())
+
+
 def mask_auc(change: np.ndarray, marked: np.ndarray) -> float:
     """The AUC of a change map as a score for the marked pixels: exact, ties counted half.
 

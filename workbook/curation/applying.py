@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
@@ -15,17 +15,29 @@ from tqdm import tqdm
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import NEGATIVE, Pair, Pairing
-from workbook.curation.corrections import Correction, Plan, check_inside, make_plan, relative_to, stem_renamed
+from workbook.curation.corrections import Correction, Plan, make_plan, stem_renamed
 from workbook.curation.faults import find_faults
 from workbook.curation.image_files import converted, upright
-from workbook.curation.layouts import Layout, PathLike, pair_layout, resolve_layout
+from workbook.curation.inside import check_inside, relative_to
+from workbook.curation.layouts import Layout, PathLike, moved_layout, pair_layout, resolve_layout
 from workbook.curation.mask_values import read_mask
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
 from workbook.curation.pixel_repairs import repair_values
 
 MARKER = ".corrections.json"  # in the copy: the plan that made it; hidden, so no listing takes it for data
 PIXEL_ACTIONS = frozenset(
-    ("take_alpha", "binarise", "transpose", "rotate", "rescale", "pad_or_crop", "invert", "flip", "shift")
+    (
+        "take_alpha",
+        "use_mask",
+        "binarise",
+        "transpose",
+        "rotate",
+        "rescale",
+        "pad_or_crop",
+        "invert",
+        "flip",
+        "shift",
+    )
 )
 
 
@@ -59,7 +71,7 @@ def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress
     """
     layout = resolve_layout(source)
     folder = Path(out)
-    _check_apart(layout, folder)
+    refuse_inside(layout, folder)
     outputs = plan_outputs(plan, layout)
     record = json.dumps({"plan": plan.digest, "files": len(outputs)}) + "\n"
     if folder.exists():
@@ -115,22 +127,6 @@ def correct(
     return apply_plan(make_plan(report), layout, out, progress=progress)
 
 
-def moved_layout(layout: Layout, root: Path) -> Layout:
-    """The same layout below another root; authentic images are in `Au` where the source had none."""
-
-    def moved(path: Path) -> Path:
-        return root / relative_to(path, layout.root)
-
-    authentic = moved(layout.authentic) if layout.authentic else root / "Au"
-    return replace(
-        layout,
-        root=root,
-        images=moved(layout.images),
-        masks=moved(layout.masks),
-        authentic=authentic if authentic.is_dir() else None,
-    )
-
-
 def plan_outputs(plan: Plan, layout: Layout) -> list[Output]:
     """Every file of the copy, each with its corrections, in the order of its target.
 
@@ -157,10 +153,16 @@ def plan_outputs(plan: Plan, layout: Layout) -> list[Output]:
     kept = [
         placed
         for name, output in sorted(outputs.items())
-        if (placed := _place(output, name, corrections[name], authentic)) is not None
+        if (placed := _place(output, name, corrections[name], authentic, root)) is not None
     ]
     taken: dict[str, Output] = {}
     for output in kept:
+        number = 1
+        while (
+            str(output.target) in taken and str(output.target.parent) == authentic
+        ):  # names say nothing there
+            number += 1
+            output.target = output.target.with_name(f"{output.source.stem}_{number}{output.target.suffix}")
         clash = taken.setdefault(str(output.target), output)
         if clash is not output:
             raise DataError(
@@ -180,7 +182,9 @@ def _all_files(pairing: Pairing) -> tuple[list[Path], dict[Path, Path | None]]:
     return images, masks
 
 
-def _place(output: Output, name: str, corrections: list[Correction], authentic: str) -> Output | None:
+def _place(
+    output: Output, name: str, corrections: list[Correction], authentic: str, root: Path
+) -> Output | None:
     """The file with its target and its corrections; None where it is left out."""
     is_image = output.image is None and any(c.image == name for c in corrections)
     for correction in corrections:
@@ -201,6 +205,8 @@ def _place(output: Output, name: str, corrections: list[Correction], authentic: 
         elif not is_image and correction.action in PIXEL_ACTIONS:
             output.corrections.append(correction)
             output.target = output.target.with_suffix(".png")
+            if correction.action == "use_mask":
+                output.source = root / check_inside(correction.parameters["right_mask"])
     return output
 
 
@@ -232,7 +238,8 @@ def _corrected_bytes(output: Output, soft: bool) -> bytes:
     return buffer.getvalue()
 
 
-def _check_apart(layout: Layout, out: Path) -> None:
+def refuse_inside(layout: Layout, out: Path) -> None:
+    """Raise a DataError where a copy would be written into its source, or around it."""
     source, target = os.path.realpath(layout.root), os.path.realpath(out)
     for inner, outer in ((source, target), (target, source)):
         if os.path.commonpath([inner, outer]) == outer:

@@ -12,6 +12,7 @@ from typing import Any
 
 from workbook.core.errors import DataError
 from workbook.curation.faults import Fault, FaultReport
+from workbook.curation.inside import check_inside, relative_to
 from workbook.curation.names import image_stem
 
 ACTIONS: dict[str, tuple[str, ...]] = {
@@ -26,6 +27,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "rotate": ("degrees",),  # counter-clockwise
     "rescale": (),  # nearest
     "pad_or_crop": ("rows", "columns"),  # where the mask's corner comes to
+    "use_mask": ("right_mask",),  # the mask that lies under another image's name
     "invert": (),
     "flip": ("axis",),
     "shift": ("rows", "columns"),
@@ -33,6 +35,9 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "convert": (),  # to an 8-bit PNG of the first frame
     "keep": (),  # nothing: reviewed and found right
 }
+
+
+PATHS = ("to", "right_name", "right_mask")  # parameters that name files
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Correction:
             raise DataError(f"{self.action} of {self.image or self.mask}: give {', '.join(missing)}")
         if self.image is None and self.mask is None:
             raise DataError(f"{self.action}: names neither an image nor a mask")
-        for path in (self.image, self.mask, self.parameters.get("to"), self.parameters.get("right_name")):
+        for path in (self.image, self.mask, *(self.parameters.get(name) for name in PATHS)):
             if path is not None:
                 check_inside(path)
 
@@ -175,6 +180,8 @@ def _corrections(fault: Fault, root: Path) -> list[Correction]:
     image = None if fault.image is None else relative_to(fault.image, root)
     mask = None if fault.mask is None else relative_to(fault.mask, root)
     parameters = {name: fault.detail[name] for name in ACTIONS[fault.repair] if name in fault.detail}
+    if "right_mask" in parameters:
+        parameters["right_mask"] = relative_to(Path(parameters["right_mask"]), root)
     found = [Correction(fault.repair, image, mask, parameters, fault.kind)]
     if fault.repair == "clear_orientation" and fault.detail.get("mask") == "as shown":
         orientation = {"orientation": fault.detail["orientation"]}
@@ -183,32 +190,6 @@ def _corrections(fault: Fault, root: Path) -> list[Correction]:
         # The mask that the renamed image will belong to keeps its own name.
         found[0] = Correction("rename", image, None, parameters, fault.kind)
     return found
-
-
-def relative_to(path: Path, root: Path) -> str:
-    """A file's path relative to the dataset's root, with forward slashes.
-
-    Raises:
-        DataError: the file lies outside the root.
-    """
-    try:
-        return Path(os.path.abspath(path)).relative_to(os.path.abspath(root)).as_posix()
-    except ValueError:
-        raise DataError(f"{path}: lies outside {root}; put the dataset's files below one folder") from None
-
-
-def check_inside(path: str) -> PurePosixPath:
-    """A path of a plan, which must stay inside the dataset.
-
-    Raises:
-        DataError: absolute, with `..`, a drive, a backslash or a NUL.
-    """
-    if not isinstance(path, str) or not path:
-        raise DataError(f"{path!r}: is no path; write one relative to the dataset's folder")
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or path[1:2] == ":":
-        raise DataError(f"{path!r}: leaves the dataset; write a path relative to its folder")
-    return pure
 
 
 def stem_renamed(path: PurePosixPath, right_name: str) -> PurePosixPath:

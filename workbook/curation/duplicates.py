@@ -25,7 +25,9 @@ def same_pixels(first: Path, second: Path, max_pixels: int = MAX_PIXELS) -> bool
     """Whether two files decode to the same RGB pixels; False where one cannot be read."""
     try:
         with opened(first, max_pixels) as one, opened(second, max_pixels) as other:
-            return np.array_equal(*(np.asarray(decode(picture).convert("RGB")) for picture in (one, other)))
+            return np.array_equal(
+                np.asarray(decode(one).convert("RGB")), np.asarray(decode(other).convert("RGB"))
+            )
     except Unreadable:
         return False
 

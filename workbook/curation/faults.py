@@ -6,7 +6,7 @@ import json
 import random
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,13 @@ from tqdm import tqdm
 
 from workbook.core.pairs import Pair, Pairing, Rule
 from workbook.curation.duplicates import group_equal, same_pixels
+from workbook.curation.errata import Errata, read_errata
 from workbook.curation.inspection import Inspection, Options, inspect_group
 from workbook.curation.layouts import Layout, PathLike, pair_layout, resolve_layout
-from workbook.curation.names import find_hosts, name_contradiction
+from workbook.curation.names import find_hosts, name_contradiction, right_stem
 from workbook.curation.opening import MAX_PIXELS
-from workbook.curation.orphans import find_orphans
+from workbook.curation.orphans import find_orphans, match_misspelt
+from workbook.curation.strangers import name_strangers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +125,7 @@ def find_faults(
     rule: Rule | None = None,
     pixels: bool = True,
     soft: bool = False,
+    errata: str | Errata | None = None,
     max_pixels: int = MAX_PIXELS,
     workers: int = 2,
     progress: bool = True,
@@ -136,6 +139,7 @@ def find_faults(
         rule: from a mask's path to the stem of its image (see `find_pairs`).
         pixels: decode all pixels; False reads headers only (names, unreadable, sizes, EXIF).
         soft: grey values in masks are wanted, as in alpha mattes.
+        errata: known errors of a published dataset, e.g. `"casia-v1"` (see `errata_names`).
         max_pixels: larger images are reported as unreadable and not decoded.
         workers: threads that decode.
         progress: show a progress bar on stderr.
@@ -144,6 +148,7 @@ def find_faults(
         DataError: no such folder, not a folder, empty, without masks, or of unknown layout.
     """
     layout = resolve_layout(images, masks, authentic)
+    known = read_errata(errata) if isinstance(errata, str) else errata
     pairing = pair_layout(layout, rule)
     ambiguous_images = [path for group, _ in pairing.ambiguous for path in group]
     ambiguous_masks = [path for _, group in pairing.ambiguous for path in group]
@@ -161,8 +166,14 @@ def find_faults(
         for kind, detail, repair in inspection.findings
         if inspection.pair.image not in lonely or kind == "unreadable"
     ]
-    faults += [Fault(*orphan) for orphan in find_orphans(pairing)]
-    faults += _contradictory_names(pairing)
+    mask_of = match_misspelt(pairing.images_without_mask, pairing.masks_without_image, known)
+    faults += [Fault(*orphan) for orphan in find_orphans(pairing, mask_of, known)]
+    faults += _contradictory_names(pairing, mask_of, known)
+    if known:
+        for fault in faults:
+            if fault.kind == "size_mismatch" and fault.image and fault.image.name in known.sizes:
+                fault.detail["errata"] = known.name
+    name_strangers(faults, inspections)
     faults += _duplicates([i for i in inspections if i.pair.image not in lonely], pairing, faults, max_pixels)
     order = {kind: number for number, kind in enumerate(KINDS)}
     faults.sort(key=lambda fault: (order[fault.kind], str(fault.image or fault.mask), str(fault.mask)))
@@ -214,12 +225,24 @@ def _inspect(groups: list[Group], options: Options, workers: int, progress: bool
             yield from found
 
 
-def _contradictory_names(pairing: Pairing) -> Iterator[Fault]:
-    unpaired = [Pair(path) for path in pairing.images_without_mask]
-    for pair in (*pairing.pairs, *unpaired):
+def _contradictory_names(
+    pairing: Pairing, mask_of: Mapping[Path, Path], errata: Errata | None
+) -> Iterator[Fault]:
+    """CASIA names that contradict themselves, and those that the errata know to be wrong."""
+    pairs = [*pairing.pairs, *map(Pair, pairing.images_without_mask)]
+    taken = {pair.image.with_suffix("") for pair in pairs}
+    for pair in pairs:
         detail = name_contradiction(pair.image)
-        if detail:
-            yield Fault("contradictory_name", pair.image, pair.mask, detail, "rename")
+        known = errata.right_stem(pair.image) if errata else None
+        if known:
+            detail = {"cause": f"errata {errata.name if errata else ''}", "right_name": known}
+        if detail is None:
+            continue
+        if pair.image in mask_of:
+            detail["right_name"] = right_stem(mask_of[pair.image])
+        free = pair.image.with_name(detail["right_name"]) not in taken
+        taken.add(pair.image.with_name(detail["right_name"]))
+        yield Fault("contradictory_name", pair.image, pair.mask, detail, "rename" if free else "drop")
 
 
 def _duplicates(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from workbook.core.pairs import Pair
-from workbook.curation.alignment import BLOCK, align_mask, change_map, mask_auc, reduce_mask
+from workbook.curation.alignment import BLOCK, align_mask, change_map, differs, mask_auc, reduce_mask
 from workbook.curation.duplicates import PixelKey, pixel_key
 from workbook.curation.mask_values import THRESHOLD, Finding, judge_content, near_boundary, read_mask
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, frames, opened, orientation
@@ -41,11 +42,15 @@ class Inspection:
         pair: the pair.
         findings: its faults.
         key: equal for images of equal pixels; None where the image was not decoded.
+        mask_key: equal for masks of equal values; None where the mask was not decoded.
+        host: the authentic image that it was compared with.
     """
 
     pair: Pair
     findings: list[Finding] = field(default_factory=list)
     key: PixelKey | None = None
+    mask_key: int | None = None
+    host: Path | None = None
 
 
 def inspect_group(host: Path | None, pairs: list[Pair], options: Options) -> list[Inspection]:
@@ -62,6 +67,8 @@ def inspect_group(host: Path | None, pairs: list[Pair], options: Options) -> lis
     inspection = Inspection(own)
     picture = _look_at_image(inspection, options)
     others = [inspect_pair(pair, picture, options) for pair in pairs if pair is not own]
+    for other in others:
+        other.host = host
     return [inspection, *others]
 
 
@@ -132,6 +139,7 @@ def _look_at_mask(
         detail = {"file": "mask", "cause": f"animated: {count + 1} frames"}
         findings.append(("unreadable", detail, "binarise"))
     reading = read_mask(decode(mask), soft=options.soft)
+    inspection.mask_key = zlib.crc32(reading.values.tobytes())
     findings += reading.findings
     if mask_size != size and not as_shown:
         evidence, repairs = _choose_repair(reading.values, picture, host)
@@ -142,6 +150,8 @@ def _look_at_mask(
             return findings
     marked = repair_values(reading.values, size, repairs) >= THRESHOLD
     content = judge_content(marked)
+    if content and content[0][0] == "empty_mask" and host is not None and differs(picture, host):
+        content = [("empty_mask", {"host": "differs, so something is tampered"}, "drop")]
     findings += content
     if content and content[0][0] == "inverted_mask":
         marked = ~marked

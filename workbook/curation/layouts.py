@@ -6,11 +6,12 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import MASK_SUFFIXES, Pair, Pairing, Rule, pair_by_name, read_pairs
+from workbook.curation.inside import relative_to
 
 IMAGE_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff"),
@@ -151,6 +152,22 @@ def pair_layout(layout: Layout, rule: Rule | None = None) -> Pairing:
         pairing = pair_by_name(images, masks, image_root=layout.images, mask_root=layout.masks, rule=rule)
     pairing.pairs = sorted([*pairing.pairs, *map(Pair, authentic)], key=lambda pair: pair.image)
     return pairing
+
+
+def moved_layout(layout: Layout, root: Path) -> Layout:
+    """The same layout below another root; authentic images are in `Au` where the source had none."""
+
+    def moved(path: Path) -> Path:
+        return root / relative_to(path, layout.root)
+
+    authentic = moved(layout.authentic) if layout.authentic else root / "Au"
+    return replace(
+        layout,
+        root=root,
+        images=moved(layout.images),
+        masks=moved(layout.masks),
+        authentic=authentic if authentic.is_dir() else None,
+    )
 
 
 def _pair_clips(layout: Layout, images: list[Path], masks: list[Path], rule: Rule | None) -> Pairing:

@@ -105,6 +105,12 @@ def photographs(path: str | PurePath) -> tuple[str, ...]:
     return (tampered_stem,)
 
 
+def right_stem(path: str | PurePath) -> str:
+    """The stem that an image, or a mask's image, should have: corrected where it is CASIA's, else its own."""
+    name = CasiaName.parse(path)
+    return name.corrected().stem if name else image_stem(path)
+
+
 def name_contradiction(path: Path) -> dict[str, str] | None:
     """Why a CASIA name contradicts itself, as a fault's detail; None where it does not.
 

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from workbook.core.pairs import Pairing
-from workbook.curation.names import CasiaName, image_stem
+from workbook.curation.errata import Errata
+from workbook.curation.names import CasiaName, image_stem, right_stem
 
 Orphan = tuple[str, Path | None, Path | None, dict[str, Any], str]
 
 
-def find_orphans(pairing: Pairing) -> Iterator[Orphan]:
-    """What could not be paired, as the parts of a fault: kind, image, mask, detail, repair."""
-    mask_of = match_misspelt(pairing.images_without_mask, pairing.masks_without_image)
+def find_orphans(pairing: Pairing, mask_of: Mapping[Path, Path], errata: Errata | None) -> Iterator[Orphan]:
+    """What could not be paired, as the parts of a fault: kind, image, mask, detail, repair.
+
+    Args:
+        pairing: what pairing by name found.
+        mask_of: from images to the masks that they belong to under another spelling (`match_misspelt`).
+        errata: whose notes go into the details.
+    """
     image_of = {mask: image for image, mask in mask_of.items()}
     for image in pairing.images_without_mask:
+        detail: dict[str, Any] = {}
+        if errata and (note := errata.without_mask.get(image.name)):
+            detail["errata"] = note
         if image in mask_of:
-            detail = {"right_name": image_stem(mask_of[image]), "candidate": str(mask_of[image])}
-            yield "image_without_mask", image, None, detail, "rename"
-        else:
-            yield "image_without_mask", image, None, {}, "drop"
+            detail |= {"right_name": right_stem(mask_of[image]), "candidate": str(mask_of[image])}
+        yield "image_without_mask", image, None, detail, "rename" if image in mask_of else "drop"
     for mask in pairing.masks_without_image:
-        detail: dict[str, Any] = {"candidate": str(image_of[mask])} if mask in image_of else {}
-        # A mask that an image is renamed to needs no repair of its own.
-        yield "mask_without_image", None, mask, detail, "keep" if mask in image_of else "drop"
+        if mask not in image_of:
+            yield "mask_without_image", None, mask, {}, "drop"
+            continue
+        detail = {"candidate": str(image_of[mask]), "right_name": right_stem(mask)}
+        right = detail["right_name"] == image_stem(mask)  # then renaming the image is all that it needs
+        yield "mask_without_image", None, mask, detail, "keep" if right else "rename"
     for images, masks in pairing.ambiguous:
         detail = {"images": [str(path) for path in images], "masks": [str(path) for path in masks]}
         for image in images:
@@ -36,17 +46,20 @@ def find_orphans(pairing: Pairing) -> Iterator[Orphan]:
             yield "ambiguous_name", None, mask, detail, "drop"
 
 
-def match_misspelt(images: Iterable[Path], masks: Iterable[Path]) -> dict[Path, Path]:
+def match_misspelt(
+    images: Iterable[Path], masks: Iterable[Path], errata: Errata | None = None
+) -> dict[Path, Path]:
     """From images to masks whose names differ in spelling: case, punctuation, or CASIA's letters and ids.
 
-    Only where exactly one image and one mask are alike.
+    Only where exactly one image and one mask are alike. Errata, where given, come first.
 
     >>> match_misspelt([Path("a.1.jpg"), Path("b.jpg")], [Path("A_1_gt.png")])
     {PosixPath('a.1.jpg'): PosixPath('A_1_gt.png')}
     """
     left_images, left_masks = list(images), list(masks)
     found: dict[Path, Path] = {}
-    for spelling in (_letters_and_digits, _casia_number):
+    corrected = (lambda path: errata.right_stem(path) or image_stem(path)) if errata else image_stem
+    for spelling in (corrected, _letters_and_digits, _casia_number):
         alike = _unique_matches(left_images, left_masks, spelling)
         found |= alike
         left_images = [path for path in left_images if path not in alike]

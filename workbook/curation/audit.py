@@ -1,0 +1,98 @@
+"""The `workbook audit` verb: find faults, write a report and a plan, apply a plan; exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from workbook.core.errors import WorkbookError
+from workbook.curation.applying import apply_plan
+from workbook.curation.corrections import Plan, make_plan
+from workbook.curation.errata import errata_names
+from workbook.curation.faults import FaultReport, find_faults
+from workbook.curation.layouts import Layout, moved_layout, resolve_layout
+
+CLEAN, FAULTY, WRONG_USE = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of `workbook audit`."""
+    parser.description = "Find every fault of a dataset of images and masks; repair a copy of it."
+    parser.epilog = "exit code: 0 clean, 1 faults found, 2 wrong use or unreadable input"
+    add = parser.add_argument
+    add("images", type=Path, help="folder of the images, a folder in a known layout, or a JSON file of pairs")
+    add("masks", type=Path, nargs="?", help="folder of the masks")
+    add("--authentic", type=Path, metavar="DIR", help="folder of authentic images")
+    add("--errata", choices=errata_names(), help="known errors of a published dataset")
+    add("--headers", action="store_true", help="read headers only: names, sizes, EXIF")
+    add("--soft", action="store_true", help="grey values in masks are wanted (alpha mattes)")
+    add("--workers", type=int, default=2, metavar="N", help="threads that decode (default: %(default)s)")
+    add("--json", type=Path, metavar="OUT", help="write the report as JSON ('-': to standard output)")
+    add("--plan", type=Path, metavar="OUT", help="write a plan of corrections as JSON, for review")
+    add("--apply", type=Path, metavar="PLAN", help="apply a plan to a copy, and audit the copy")
+    add("--out", type=Path, metavar="DIR", help="folder of the copy (with --apply)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `workbook audit` on parsed arguments; returns 0 (clean), 1 (faults found) or 2 (wrong use).
+
+    With `--apply` the code speaks of the copy.
+    """
+    try:
+        return _run(args)
+    except WorkbookError as error:
+        sys.stderr.write(f"workbook audit: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"workbook audit: {error.filename}: {error.strerror}\n")
+    return WRONG_USE
+
+
+def _run(args: argparse.Namespace) -> int:
+    if (args.apply is None) != (args.out is None):
+        sys.stderr.write("workbook audit: --apply PLAN and --out DIR go together\n")
+        return WRONG_USE
+    layout = resolve_layout(args.images, args.masks, args.authentic)
+    if args.apply is not None:
+        apply_plan(Plan.load(args.apply), layout, args.out)
+        layout = moved_layout(layout, args.out)
+    report = _audit(layout, args)
+    if args.json is not None:
+        _write(args.json, report.to_json() + "\n")
+    if args.plan is not None:
+        make_plan(report).save(args.plan)
+    if str(args.json) != "-":
+        sys.stdout.write(summary(report) + "\n")
+    return CLEAN if report.clean else FAULTY
+
+
+def _audit(layout: Layout, args: argparse.Namespace) -> FaultReport:
+    return find_faults(
+        layout, errata=args.errata, pixels=not args.headers, soft=args.soft, workers=args.workers
+    )
+
+
+def summary(report: FaultReport) -> str:
+    """The report in a few lines: the counts, then a line a fault."""
+    head = f"{report.images} images, {report.masks} masks, {report.pairs} pairs: "
+    if report.clean:
+        return head + "no fault found"
+    lines = [head + f"{len(report.faults)} faults"]
+    lines += [f"  {count:6d}  {kind}" for kind, count in report.counts().items()]
+    for fault in report.faults:
+        file = os.fsencode(fault.image or fault.mask or "").decode("utf-8", "replace")
+        cause = fault.detail.get("cause") or fault.detail.get("fits") or ""
+        lines.append(f"{fault.kind}: {file}{f' ({cause})' if cause else ''}: {fault.repair}")
+    return "\n".join(lines)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a text whole or not at all; `-` is standard output."""
+    if str(file) == "-":
+        sys.stdout.write(text)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(file.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
