@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIDE = 16  # the small picture that is compared
-SIMILARITY = 0.98  # correlation of the small pictures from which two are taken for one photograph
+# Correlation of the small pictures from which two are taken for one photograph. Of 169 real ones, copies at
+# 0.6 of the size and JPEG quality 50 correlate at 0.99 or more, different ones at 0.75 or less.
+SIMILARITY = 0.95
 _BLOCK = 1024
 
 
@@ -144,7 +146,7 @@ def _alike(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int, fl
 
 
 def _normalised(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each as a vector of zero mean and norm 1, so that a product is a correlation; and which have no pattern."""
+    """Vectors of zero mean and norm 1, so that a product is a correlation; and which have no pattern."""
     vectors = pictures.reshape(len(pictures), -1).astype(np.float32)
     vectors -= vectors.reshape(-1, SIDE * SIDE, 3).mean(1).repeat(SIDE * SIDE, 0).reshape(vectors.shape)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

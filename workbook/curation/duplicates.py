@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
@@ -25,9 +24,8 @@ def same_pixels(first: Path, second: Path, max_pixels: int = MAX_PIXELS) -> bool
     """Whether two files decode to the same RGB pixels; False where one cannot be read."""
     try:
         with opened(first, max_pixels) as one, opened(second, max_pixels) as other:
-            return np.array_equal(
-                np.asarray(decode(one).convert("RGB")), np.asarray(decode(other).convert("RGB"))
-            )
+            left, right = decode(one).convert("RGB"), decode(other).convert("RGB")
+            return left.size == right.size and left.tobytes() == right.tobytes()
     except Unreadable:
         return False
 

@@ -34,10 +34,10 @@ def presize(
     workers: int = 2,
     progress: bool = True,
 ) -> Pairing:
-    """Write a copy of a dataset whose images are at most `longest` pixels on their longest side; never larger.
+    """Write a copy of a dataset whose images have at most `longest` pixels on their longest side.
 
-    Images are resampled with antialiasing, masks take the nearest pixel. A pair that is small enough is copied
-    byte for byte. A second call writes only what is missing.
+    Images are resampled with antialiasing, masks take the nearest pixel. Nothing is enlarged: a pair that is
+    small enough is copied byte for byte. A second call writes only what is missing.
 
     Args:
         source: the dataset; only read.
@@ -49,7 +49,7 @@ def presize(
         progress: show a progress bar on stderr.
 
     Raises:
-        DataError: a pair whose mask has another size than its image, or a file that cannot be read: correct first.
+        DataError: a mask of another size than its image, or a file that cannot be read: correct those first.
     """
     if longest < 1:
         raise DataError(f"longest={longest}: give at least 1 pixel")
@@ -102,9 +102,7 @@ def _shrink_pair(pair: Pair, layout: Layout, out: Path, longest: int, soft: bool
 def _smaller(picture: Image.Image, size: tuple[int, int], quality: int) -> bytes:
     jpeg = picture.format == "JPEG"
     if jpeg:
-        picture.draft(
-            None, (2 * size[1], 2 * size[0])
-        )  # the decoder halves for free; twice the size keeps detail
+        picture.draft(None, (2 * size[1], 2 * size[0]))  # decoding at a fraction is nearly free
     mode = picture.mode if picture.mode in ("L", "RGB") else "RGB"
     smaller = decode(picture).convert(mode).resize(size[::-1], Image.Resampling.LANCZOS)
     buffer = BytesIO()
