@@ -62,7 +62,9 @@ class RandomChange(nn.Module):
 
     def extra_repr(self) -> str:
         """The settings, as they show in the repr of the module."""
-        return ", ".join(f"{key}={value}" for key, value in vars(self).items() if not key.startswith("_"))
+        settings = {key: value for key, value in vars(self).items() if not key.startswith("_")}
+        settings.pop("training", None)  # a module's own
+        return ", ".join(f"{key}={value}" for key, value in settings.items())
 
 
 def _like(value: Tensor, like: Tensor) -> Tensor:
@@ -252,4 +254,4 @@ def train_transforms(
         (blur > 0, RandomBlur(blur)),
         (crop is not None, RandomCrop(crop or 1)),
     ]
-    return v2.Compose([step for wanted, step in steps if wanted])
+    return v2.Compose([step for wanted, step in steps if wanted] or [v2.Identity()])
