@@ -14,6 +14,7 @@ class MyModel(nn.Module):
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -185,6 +186,11 @@ def _pred_label(pred: Any, count: int, model: str) -> torch.Tensor:
     if shape in ((), (count,), (count, 1)):
         if not pred.is_floating_point():
             raise ModelError(f"{model}: pred_label is {pred.dtype}; return the probability, not the decision")
+        if shape == () and count > 1:
+            warnings.warn(
+                f"{model}: pred_label is one score for the whole batch; keep the first dimension",
+                stacklevel=4,
+            )
         return pred.reshape(-1).expand(count).float()
     raise ModelError(f"{model}: pred_label is {_describe(pred)}, not ({count},); one probability an image")
 

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 import types
+import zlib
 from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -32,11 +33,13 @@ def load_model_file(path: str | os.PathLike[str]) -> list[str]:
     file = Path(path).absolute()
     if not file.is_file() or file.suffix != ".py":
         raise ModelError(f"{path}: no such Python file; give the path of a .py file that registers a model")
-    name = f"workbook_model_file_{file.stem}"
+    name = (
+        f"workbook_model_file_{file.stem}_{zlib.crc32(bytes(file)):08x}"  # two folders may hold a my_model.py
+    )
     loader = SourceFileLoader(name, str(file))
     module = types.ModuleType(name)
     module.__file__ = str(file)
-    before = sys.modules.get(name)
+    before, known = sys.modules.get(name), {model: MODELS.get(model) for model in MODELS}
     sys.modules[name] = module  # dataclasses and torch.compile look a class's module up
     sys.path.insert(0, str(file.parent))
     try:
@@ -52,7 +55,7 @@ def load_model_file(path: str | os.PathLike[str]) -> list[str]:
     finally:
         sys.path.remove(str(file.parent))
     _adopt(name)
-    found = [known for known in MODELS if MODELS.get(known).__module__ == name]
+    found = [model for model in MODELS if MODELS.get(model) is not known.get(model)]
     if not found:
         raise ModelError(f"{path}: registers no model; put @register_model above the class")
     return found

@@ -15,6 +15,7 @@ from workbook.core.losses import BCE, Dice, WeightedSum
 
 Activation = str | Callable[[torch.Tensor], torch.Tensor] | None
 ACTIVATIONS = ("sigmoid", "softmax")
+ENOUGH_TO_TELL = 1024  # so many logits hardly all lie in [0, 1] by chance
 
 
 def top_mean(
@@ -143,7 +144,7 @@ class Segmenter(nn.Module):
         """Once: a sigmoid over probabilities would squeeze them into [0.5, 0.73] without an error."""
         self._looked = True
         low, high = raw.detach().aminmax()
-        if low >= 0 and high <= 1 and high > low:
+        if raw.numel() >= ENOUGH_TO_TELL and low >= 0 and high <= 1 and high > low:
             warnings.warn(
                 f"Segmenter({type(self.net).__name__}): the output lies in [{low:.3g}, {high:.3g}] already; "
                 "if these are probabilities, pass activation=None",

@@ -16,6 +16,7 @@ from workbook.core.errors import ModelError
 from workbook.core.registry import did_you_mean
 
 PathLike = str | os.PathLike[str]
+SAME_NETWORK = "give those of the same timm network, or pretrained=False"
 NETWORK_SECONDS = 5.0  # a network that does not answer within this time is taken to be absent
 
 
@@ -100,8 +101,12 @@ def timm_backbone(name: str, pretrained: bool, state: dict[str, torch.Tensor] | 
             pretrained_cfg_overlay=overlay,
         )
     except (OSError, RuntimeError, ValueError, KeyError, AssertionError) as error:
-        lines = str(error).strip().splitlines()
-        raise ModelError(f"backbone {name!r}: {' '.join(lines[:2])}; {_choice()}") from error
+        first = " ".join(str(error).split()[:20])
+        if state is None:
+            raise ModelError(
+                f"backbone {name!r}: cannot be built or loaded ({first}); {_choice()}"
+            ) from error
+        raise ModelError(f"backbone {name!r}: the weights do not fit ({first}); {SAME_NETWORK}") from error
     if state is not None:
         _check_loaded(backbone, state, name)
     return backbone
@@ -114,8 +119,7 @@ def _check_loaded(backbone: nn.Module, state: dict[str, torch.Tensor], name: str
     fitting = sum((v.numel(), v.double().sum().item()) in theirs for v in kernels)
     if fitting < len(kernels):
         raise ModelError(
-            f"backbone {name!r}: {len(kernels) - fitting} of {len(kernels)} kernels are not in the weights; "
-            "give those of the same timm network, or pretrained=False"
+            f"backbone {name!r}: {len(kernels) - fitting} of {len(kernels)} kernels are not in the weights; {SAME_NETWORK}"
         )
 
 
@@ -125,7 +129,9 @@ def _cached(name: str) -> dict[str, torch.Tensor] | None:
     from timm.models import get_pretrained_cfg
 
     config = get_pretrained_cfg(name)
-    if config is None or not config.hf_hub_id:
+    if config is None or not config.has_weights:
+        raise ModelError(f"backbone {name!r}: timm has no weights of it; {_choice()}")
+    if not config.hf_hub_id:
         return None
     for file in (config.hf_hub_filename, "model.safetensors", "pytorch_model.bin"):
         found = file and try_to_load_from_cache(config.hf_hub_id, file)
