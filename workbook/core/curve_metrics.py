@@ -15,8 +15,8 @@ from workbook.core.scores import Counts
 class PixelAUC(PixelScore):
     """Area under the ROC curve of an image's pixels, ties as a half; undefined where all are of one kind.
 
-    Within 1e-4 of sorting all pixels, and exact where many of them share a value. Images tampered all over are
-    left out, counted in `skipped` and warned of, whatever `empty` says.
+    Within 1e-4 of sorting all pixels, and exact where many of them share a value. Images tampered all over
+    are left out, counted in `skipped` and warned of, whatever `empty` says.
 
     Args:
         average: "per_image": the mean of the images' areas; "pooled": the area of all pixels together.

@@ -5,7 +5,6 @@ Computed in float32 whatever comes in, because a bfloat16 has no number between 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import torch
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workbook.core.errors import DataError, ModelError, WorkbookError
+from workbook.core.naming import snake_case
 
 TINY = 1e-7  # keeps log(p) finite, and its gradient alive, where a probability is exactly 0 or 1
 
@@ -62,7 +62,7 @@ class MaskLoss(nn.Module):
 def _check_range(name: str, value: Tensor, error: type[WorkbookError], fix: str) -> None:
     if value.device.type != "cpu" or value.numel() == 0 or torch.compiler.is_compiling():
         return  # reading a value back would make the accelerator wait in every step; check_model has looked
-    low, high = torch.stack(torch.aminmax(value.detach())).tolist()
+    low, high = (bound.item() for bound in torch.aminmax(value.detach()))
     if low < 0 or high > 1:  # NaN passes: the trainer stops on it and names the files
         raise error(f"{name} lies in [{low:g}, {high:g}], not in [0, 1]; {fix}")
 
@@ -193,10 +193,14 @@ class EdgeWeighted(MaskLoss):
 
     def band(self, target: Tensor, real: Tensor) -> Tensor:
         """Where the target changes within half the width: (B,1,H,W) in [0,1]. Padding has no rim."""
-        size, around = self.edge_width, self.edge_width // 2
-        highest = F.max_pool2d(target * real, size, stride=1, padding=around)
-        lowest = 1 - F.max_pool2d((1 - target) * real, size, stride=1, padding=around)
+        highest = self._highest_around(target * real)
+        lowest = 1 - self._highest_around((1 - target) * real)
         return (highest - lowest).clamp_min(0)
+
+    def _highest_around(self, values: Tensor) -> Tensor:
+        size, around = self.edge_width, self.edge_width // 2
+        rows = F.max_pool2d(values, (1, size), stride=1, padding=(0, around))  # a square is a row of columns
+        return F.max_pool2d(rows, (size, 1), stride=1, padding=(around, 0))
 
 
 class WeightedSum(nn.Module):
@@ -243,5 +247,4 @@ def loss_name(loss: Callable[..., Tensor]) -> str:
     >>> [loss_name(loss) for loss in (BCE(), SoftIoU(), EdgeWeighted(), F.l1_loss)]
     ['bce', 'soft_iou', 'edge_weighted', 'l1_loss']
     """
-    name = getattr(loss, "__name__", type(loss).__name__).replace("IoU", "Iou")
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return snake_case(getattr(loss, "__name__", type(loss).__name__))

@@ -7,14 +7,13 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from workbook.core.curve_metrics import BestPixelF1, PixelAUC
 from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.image_metrics import ImageAccuracy, ImageAUC, ImageF1
+from workbook.core.naming import snake_case
 from workbook.core.pixel_metrics import FalseAlarmRate, PixelAccuracy, PixelF1, PixelIoU
-from workbook.core.score_metric import snake_case
 
 __all__ = [
     "BestPixelF1",
@@ -43,11 +42,14 @@ def metric_name(metric: Metric) -> str:
     return name if isinstance(name, str) else snake_case(type(metric).__name__)
 
 
-def update_metric(metric: Metric, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> None:
+def update_metric(
+    metric: Metric | MetricCollection, outputs: Mapping[str, Any], batch: Mapping[str, Any]
+) -> None:
     """Feed a metric what its `update` names, from a model's outputs and from the batch.
 
     `preds` and `target` are `pred_mask` and `mask`, so that any binary metric of torchmetrics works, and any
-    subclass of one. Those of torchmetrics' classification get the mask as integers, cut at 0.5, as they ask.
+    subclass of one. Those of torchmetrics' classification ask for integers, and get the mask cut at 0.5 (so
+    does a collection with one of them in it).
 
     Args:
         metric: any torchmetrics.Metric.
@@ -68,7 +70,9 @@ def update_metric(metric: Metric, outputs: Mapping[str, Any], batch: Mapping[str
     fields = {**batch, **outputs}
     for name, field in SYNONYMS.items():
         if name not in fields and field in fields:
-            fields[name] = _integer_mask(metric, fields[field]) if name == "target" else fields[field]
+            fields[name] = fields[field]
+    if "target" in fields and _wants_integers(metric):
+        fields["target"] = (fields["target"] > 0.5).long()
     if isinstance(metric, MetricCollection):
         metric.update(**fields)  # hands each of its metrics what that one names
         return
@@ -83,11 +87,10 @@ def update_metric(metric: Metric, outputs: Mapping[str, Any], batch: Mapping[str
     metric.update(**wanted)
 
 
-def _integer_mask(metric: Metric, mask: Tensor) -> Tensor:
-    wants_integers = any(
-        base.__module__.startswith("torchmetrics.classification") for base in type(metric).__mro__
-    )
-    return (mask > 0.5).long() if wants_integers else mask
+def _wants_integers(metric: Metric | MetricCollection) -> bool:
+    if isinstance(metric, MetricCollection):
+        return any(_wants_integers(member) for member in metric.values(copy_state=False))
+    return any(base.__module__.startswith("torchmetrics.classification") for base in type(metric).__mro__)
 
 
 def _missing(metric: str, field: str, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> WorkbookError:

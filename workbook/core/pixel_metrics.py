@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +94,8 @@ class PixelScore(Score):
         if not counted.any():
             return scores.NAN, self._why(rows)
         if self.average == "pooled":
-            return self._pool(rows[counted]), "all pixels are of one kind"
+            value = self._pool(rows[counted])
+            return value, "all pixels are of one kind" if math.isnan(value) else ""
         values = self._formula(rows[counted])
         one_kind = int(values.isnan().sum())
         self.skipped += one_kind

@@ -1,4 +1,4 @@
-"""Scores over all thresholds, as formulas on plain tensors: the area under the ROC curve, F1 at each threshold.
+"""Scores over all thresholds, as formulas on plain tensors: area under the ROC curve, F1 at each threshold.
 
 Pixels are sorted into levels and counted there, because sorting millions of them takes ten times longer.
 """
@@ -65,8 +65,8 @@ def pixel_ranks(pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = Non
     """`ranks` of each image's pixels; (B,1,H,W) each, as in `pixel_counts` -> (B,3) int64.
 
     Pixels are counted in 32,513 levels that are fine near 0 and 1 as well, where a trained model's
-    probabilities crowd. Where many pixels of both kinds share a level, all are sorted, so that only ties count
-    as ties.
+    probabilities crowd. Where many pixels of both kinds share a level, all are sorted, so that only ties
+    count as ties.
     """
     rows = []
     for pred, truth, real in each_image(pred_mask, mask, shape_mask):

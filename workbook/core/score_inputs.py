@@ -93,7 +93,7 @@ def _check_float(name: str, value: Tensor, error: type[WorkbookError]) -> None:
 def _check_range(name: str, value: Tensor, error: type[WorkbookError], fix: str) -> None:
     if value.numel() == 0:
         return
-    low, high = torch.stack(torch.aminmax(value.detach())).tolist()  # one wait for the device, not two
+    low, high = torch.stack([bound.float() for bound in torch.aminmax(value.detach())]).tolist()  # one wait
     if low >= 0 and high <= 1:
         return
     if low != low or high != high:  # NaN is the only value that differs from itself

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from workbook.core.errors import WorkbookError
+from workbook.core.naming import snake_case
 
 
 class Score(Metric):
@@ -54,9 +54,9 @@ class Score(Metric):
     def compute(self) -> Tensor:
         """The score of all images so far: () float64, NaN (with a warning, once) where it is undefined."""
         value, reason = self._score(self._all_rows())
-        if (reason or math.isnan(value)) and not self._warned:
+        if reason and not self._warned:
             undefined = " is undefined (NaN)" if math.isnan(value) else ""
-            warnings.warn(f"{self.name}{undefined}: {reason}", stacklevel=2)
+            warnings.warn(f"{self.name}{undefined}: {reason}", stacklevel=3)
             self._warned = True
         return torch.tensor(value, dtype=torch.float64)
 
@@ -91,12 +91,3 @@ def choice(owner: object, setting: str, value: str, choices: Sequence[str]) -> s
             f"{type(owner).__name__}: {setting} is {value!r}; choose from {', '.join(choices)}"
         )
     return value
-
-
-def snake_case(name: str) -> str:
-    """A class's name as it stands in a table.
-
-    >>> [snake_case(name) for name in ("PixelF1", "PixelIoU", "BinaryAUROC", "BinaryF1Score")]
-    ['pixel_f1', 'pixel_iou', 'binary_auroc', 'binary_f1_score']
-    """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("IoU", "Iou")).lower()

@@ -1,0 +1,112 @@
+"""PixelAUC and the F1 at the best threshold."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import f1_score, roc_auc_score
+
+from workbook.core.metrics import BestPixelF1, PixelAUC, PixelF1
+
+EMPTY, FULL = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+
+
+def batch(number=5, seed=0):
+    torch.manual_seed(seed)
+    mask = (torch.rand(number, 1, 16, 16) < 0.3).float()
+    return torch.sigmoid(torch.randn(mask.shape) * 2 + mask), mask, (torch.rand(mask.shape) < 0.8).float()
+
+
+def score(metric, pred, mask, shape_mask=None):
+    metric.update(pred, mask, shape_mask)
+    return metric.compute().item()
+
+
+def test_auc_is_the_mean_of_scikit_learns():
+    pred, mask, real = batch()
+    metric = PixelAUC()
+    expected = [roc_auc_score(mask[i][real[i] > 0], pred[i][real[i] > 0]) for i in range(len(mask))]
+    assert score(metric, pred, mask, real) == pytest.approx(np.mean(expected), abs=1e-4)
+    assert metric.per_image_values.tolist() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("empty", ["skip", "one"])
+def test_pooled_auc_is_scikit_learns_of_all_pixels(empty):
+    pred, mask, real = batch()
+    mask[0] = 0
+    real[0] = 0 if empty == "skip" else real[0]  # skipping leaves all pixels of the image out
+    metric = PixelAUC("pooled", empty=empty)
+    metric.update(pred[:2], mask[:2], real[:2])
+    assert score(metric, pred[2:], mask[2:], real[2:]) == pytest.approx(
+        roc_auc_score(mask[real > 0], pred[real > 0]), abs=1e-4
+    )
+    if empty == "skip":
+        again = PixelAUC("pooled")
+        assert score(again, pred, mask, torch.ones_like(real).where(mask.amax((2, 3), True) > 0, real)) != 0.5
+        assert again.skipped == 1
+
+
+def test_an_authentic_image_is_skipped_or_judged_by_what_is_marked():
+    pred, mask, _ = batch(1)
+    area = score(PixelAUC(), pred, mask)
+    preds, masks = [pred[..., :8, :8], EMPTY + 0.4, EMPTY + 0.6], [mask[..., :8, :8], EMPTY, EMPTY]
+    area = score(PixelAUC(), preds[0], masks[0])
+    for empty, others in (("skip", []), ("zero", [0, 0]), ("one", [1, 0])):
+        metric = PixelAUC(empty=empty)
+        assert score(metric, torch.cat(preds), torch.cat(masks)) == pytest.approx(np.mean([area, *others]))
+        assert metric.skipped == 2 - len(others)
+    only_padding_marked = torch.zeros(1, 1, 8, 8)
+    assert score(PixelAUC(empty="one"), FULL * 0.9, EMPTY, only_padding_marked) == 1
+
+
+@pytest.mark.parametrize("empty", ["skip", "zero", "one"])
+def test_an_image_tampered_all_over_is_left_out_and_said_so(empty):
+    pred, mask, _ = batch(1)
+    metric = PixelAUC(empty=empty)
+    metric.update(FULL * 0.7, FULL)
+    with pytest.warns(UserWarning, match="1 of 2 images have pixels of one kind only"):
+        value = score(metric, pred, mask)
+    assert value == pytest.approx(score(PixelAUC(), pred, mask))
+    assert metric.skipped == 1
+    with pytest.warns(UserWarning, match="undefined"):
+        assert math.isnan(score(PixelAUC("pooled", empty=empty), FULL * 0.7, FULL))
+
+
+def curves(pred, mask):
+    """F1 of each image at each threshold k/256, by scikit-learn: (images, 256)."""
+    return np.array(
+        [
+            [f1_score(m.flatten() > 0.5, p.flatten() > k / 256, zero_division=0) for k in range(256)]
+            for p, m in zip(pred, mask, strict=True)
+        ]
+    )
+
+
+def test_best_f1_is_the_highest_of_all_thresholds():
+    pred, mask, _ = batch(3, seed=1)
+    table = curves(pred, mask)
+    metric = BestPixelF1()
+    assert score(metric, pred, mask) == pytest.approx(table.mean(0).max())
+    assert metric.best_threshold == table.mean(0).argmax() / 256
+    assert metric.per_image_values.tolist() == pytest.approx(table[:, table.mean(0).argmax()])
+    assert score(BestPixelF1("own_threshold"), pred, mask) == pytest.approx(table.max(1).mean())
+    pooled = curves(pred.view(1, -1), mask.view(1, -1))[0]
+    metric = BestPixelF1("pooled")
+    assert score(metric, pred, mask) == pytest.approx(pooled.max())
+    assert metric.best_threshold == pooled.argmax() / 256
+    at_best = PixelF1("pooled", threshold=metric.best_threshold)
+    assert score(at_best, pred, mask) == pytest.approx(pooled.max())
+
+
+@pytest.mark.parametrize("average", ["per_image", "own_threshold", "pooled"])
+def test_best_f1_leaves_authentic_images_out_unless_told(average):
+    pred, mask, real = batch(2)
+    both = torch.cat([pred, pred[:1]]), torch.cat([mask, mask[:1] * 0])
+    metric = BestPixelF1(average)
+    assert score(metric, *both) == pytest.approx(score(BestPixelF1(average), pred, mask))
+    assert metric.skipped == 1
+    assert score(BestPixelF1(average, empty="zero"), *both) < score(BestPixelF1(average), pred, mask)
+    assert score(BestPixelF1(average, empty="one"), EMPTY, EMPTY) == 1
+    padded = score(BestPixelF1(average), pred, mask, real)
+    assert padded == pytest.approx(score(BestPixelF1(average), pred * real, mask * real))

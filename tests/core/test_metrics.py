@@ -1,0 +1,94 @@
+"""Names of metrics, and how they are fed: ours, torchmetrics' and a user's own."""
+
+import pytest
+import torch
+from torchmetrics import JaccardIndex, Metric, MetricCollection
+from torchmetrics.classification import BinaryAUROC, BinaryF1Score, BinaryJaccardIndex
+
+from workbook.core.errors import DataError, ModelError
+from workbook.core.metrics import ImageAUC, PixelF1, PixelIoU, metric_name, update_metric
+
+OUTPUTS = {"pred_mask": torch.tensor([[[[0.9, 0.8, 0.1, 0.2]]]]), "pred_label": torch.tensor([0.9])}
+BATCH = {"mask": torch.tensor([[[[1.0, 0.0, 0.9, 0.0]]]]), "label": torch.tensor([1.0]), "name": ["a.png"]}
+
+
+class SoftIoU(BinaryJaccardIndex):
+    """A user's subclass: prepares what comes in, and leaves the rest to torchmetrics."""
+
+    def update(self, preds, target):
+        super().update(preds.flatten(1), target.flatten(1))
+
+
+class Named(JaccardIndex):
+    """Subclassing the factory, as published notebooks do: torchmetrics hands out its own class."""
+
+
+class MeanError(Metric):
+    """A user's metric on soft masks."""
+
+    def __init__(self):
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+
+    def update(self, preds, target, **kwargs):
+        self.total += (preds - target).abs().mean()
+
+    def compute(self):
+        return self.total
+
+
+def test_names():
+    assert metric_name(PixelF1(name="mine")) == "mine"
+    found = [
+        metric_name(metric) for metric in (PixelIoU(), ImageAUC(), BinaryF1Score(), SoftIoU(), MeanError())
+    ]
+    assert found == ["pixel_iou", "image_auc", "binary_f1_score", "soft_iou", "mean_error"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (PixelF1(), 0.5),
+        (BinaryF1Score(), 0.5),
+        (SoftIoU(), 1 / 3),
+        (Named(task="binary"), 1 / 3),
+        (BinaryAUROC(), 0.5),
+        (MeanError(), (0.1 + 0.8 + 0.8 + 0.2) / 4),  # the soft mask as it is
+    ],
+)
+def test_any_metric_is_fed_by_the_names_in_its_update(metric, expected):
+    update_metric(metric, OUTPUTS, BATCH)
+    assert metric.compute().item() == pytest.approx(expected)
+
+
+def test_padding_reaches_the_metrics_that_ask_for_it():
+    metric = PixelF1()
+    update_metric(metric, OUTPUTS, {**BATCH, "shape_mask": torch.tensor([[[[1.0, 0.0, 0.0, 1.0]]]])})
+    assert metric.compute().item() == 1
+
+
+def test_a_collection_is_fed_whole():
+    collection = MetricCollection([PixelF1(), BinaryJaccardIndex(), MeanError()])
+    update_metric(collection, OUTPUTS, BATCH)
+    assert collection.compute()["PixelF1"].item() == 0.5
+
+
+def test_a_field_that_the_model_does_not_return():
+    with pytest.raises(
+        ModelError, match=r"^image_auc needs pred_label, which the model does not return \(it"
+    ):
+        update_metric(ImageAUC(), {"pred_mask": OUTPUTS["pred_mask"]}, BATCH)
+    with pytest.raises(ModelError, match=r"^binary_f1_score needs pred_mask"):
+        update_metric(BinaryF1Score(), {"pred_label": OUTPUTS["pred_label"]}, BATCH)
+
+
+def test_a_field_that_the_batch_does_not_carry():
+    with pytest.raises(DataError, match=r"^image_auc needs label, which the batch does not carry \(mask\)"):
+        update_metric(ImageAUC(), OUTPUTS, {"mask": BATCH["mask"]})
+
+    class Misspelt(MeanError):
+        def update(self, preds, masks):
+            """Asks for a field that is called otherwise."""
+
+    with pytest.raises(DataError, match=r"needs masks.*did you mean mask"):
+        update_metric(Misspelt(), OUTPUTS, BATCH)
