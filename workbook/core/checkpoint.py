@@ -8,6 +8,7 @@ import os
 import pickle
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,8 @@ def write_whole(file: PathLike, content: bytes) -> None:
             os.fsync(opened.fileno())
         part.replace(file)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise cannot_write(file, error) from error
 
 

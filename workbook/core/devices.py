@@ -19,8 +19,10 @@ def make_accelerator(settings: TrainSettings) -> Any:
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, PartialState
+    from accelerate.utils import parse_flag_from_env
 
-    cpu = settings.device == "cpu"
+    # Said outright: without it, processes that were launched on a machine without GPUs would not find together.
+    cpu = settings.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU") or not _has_gpu()
     # Accelerate keeps the precision and device it first saw in a process; another trainer may want others.
     AcceleratorState._reset_state()
     if cpu and PartialState._shared_state and PartialState().device.type != "cpu":
@@ -41,6 +43,12 @@ def best_precision(device: torch.device) -> str:
     if device.type != "cuda":
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def _has_gpu() -> bool:
+    if hasattr(torch, "accelerator"):  # torch 2.6 and later
+        return torch.accelerator.is_available()
+    return torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available()
 
 
 def loader_workers(wanted: int | None, device: torch.device) -> int:

@@ -11,6 +11,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ class RunFolder:
             WorkbookError: the run belongs to another configuration; says where they differ.
             CheckpointError: the folder cannot be written.
         """
+        with suppress(CheckpointError):  # of an earlier fit, which has raised or been interrupted
+            self.wait()
         if existing not in EXISTING:
             raise WorkbookError(f"existing={existing!r}: must be one of {', '.join(EXISTING)}")
         file = self.path / "config.json"
