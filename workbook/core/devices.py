@@ -21,7 +21,7 @@ def make_accelerator(settings: TrainSettings) -> Any:
     from accelerate.state import AcceleratorState, PartialState
     from accelerate.utils import parse_flag_from_env
 
-    # Said outright: without it, processes that were launched on a machine without GPUs would not find together.
+    # Said outright: without it, processes launched on a machine without GPUs would not find together.
     cpu = settings.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU") or not _has_gpu()
     # Accelerate keeps the precision and device it first saw in a process; another trainer may want others.
     AcceleratorState._reset_state()

@@ -276,7 +276,7 @@ class Trainer:
             "lr": run.optimizer.param_groups[0]["lr"],
         }
         speed = {
-            "images_per_second": progress.images / progress.seconds,
+            "images_per_second": progress.images / max(progress.seconds, 1e-9),
             "seconds": progress.seconds,
             "peak_memory": run.memory.look()[1],
         }
