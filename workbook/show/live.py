@@ -140,7 +140,7 @@ def draw(
     from matplotlib.figure import Figure
 
     # Not pyplot: its figures are kept, and shown a second time at the end of the cell.
-    figure = Figure(figsize=(10, 3 + 1.3 * len(strips)), layout="compressed")
+    figure = Figure(figsize=(10, 3 + 1.3 * len(strips)), layout="constrained")
     figure.suptitle(title, fontsize=9)
     grid = figure.add_gridspec(1 + len(strips), 2, height_ratios=[2.6, *[1.3] * len(strips)])
     _curves(figure.add_subplot(grid[0, 0]), rows, losses, run)
