@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,6 +38,13 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 
 
 PATHS = ("to", "right_name", "right_mask")  # parameters that name files
+VALUES: dict[str, Container[Any]] = {  # what the others may be
+    "degrees": (90, 180, 270),
+    "axis": ("horizontal", "vertical"),
+    "orientation": range(1, 9),
+    "rows": range(-100_000, 100_001),
+    "columns": range(-100_000, 100_001),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,11 @@ class Correction:
             raise DataError(f"{self.action} of {self.image or self.mask}: give {', '.join(missing)}")
         if self.image is None and self.mask is None:
             raise DataError(f"{self.action}: names neither an image nor a mask")
+        for name, allowed in VALUES.items():
+            if name in self.parameters and self.parameters[name] not in allowed:
+                raise DataError(
+                    f"{self.action} of {self.image or self.mask}: {name} is {self.parameters[name]!r}"
+                )
         for path in (self.image, self.mask, *(self.parameters.get(name) for name in PATHS)):
             if path is not None:
                 check_inside(path)

@@ -44,6 +44,8 @@ def _without_jpeg_orientation(data: bytes) -> bytes:
 
 def _set_upright(whole: bytearray, start: int, end: int) -> None:
     """Within a TIFF block from `start` to `end`: the orientation's value to 1."""
+    if start + 8 > end or end > len(whole):
+        return
     order = "<" if whole[start : start + 2] == b"II" else ">"
     directory = start + struct.unpack_from(order + "I", whole, start + 4)[0]
     if directory + 2 > end:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -205,14 +206,23 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
+                kind = _kind(entry)
+                if kind == stat.S_IFDIR and not entry.name.startswith("."):
                     yield from _walk(folder / entry.name, seen)
-                elif _is_image(entry.name):
+                elif kind == stat.S_IFREG and _is_image(entry.name):
                     yield folder / entry.name
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _kind(entry: os.DirEntry[str]) -> int:
+    """Folder, file or neither (a pipe); a link that leads nowhere counts as a file, so that it is reported."""
+    if not entry.is_symlink():
+        return stat.S_IFDIR if entry.is_dir() else stat.S_IFREG if entry.is_file() else 0
+    try:
+        return stat.S_IFMT(os.stat(entry.path).st_mode)
+    except OSError:
+        return stat.S_IFREG
 
 
 def _is_image(name: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 Size = tuple[int, int]  # (height, width)
 
 CROP_PIXELS = 16  # at most this much on a side, or ...
 CROP_SHARE = 0.03  # ... this share of it, is a crop; CASIA v2 has up to 11 pixels
-SCALE_CHANGE = 0.01  # a change of scale below this is taken for a crop
+SCALE_CHANGE = 0.02  # a change of scale below this is taken for a crop
 
 
 def size_cause(image: Size, mask: Size) -> str:
@@ -45,10 +46,9 @@ def _nearly(image: Size, mask: Size) -> bool:
 
 
 def resize_nearest(values: np.ndarray, size: Size) -> np.ndarray:
-    """A mask at another size, each pixel the nearest one's value; (H, W) to (height, width)."""
-    rows = (np.arange(size[0]) + 0.5) * values.shape[0] / size[0]
-    columns = (np.arange(size[1]) + 0.5) * values.shape[1] / size[1]
-    return np.ascontiguousarray(values[rows.astype(int)][:, columns.astype(int)])
+    """A mask at another size, each pixel the nearest one's value: uint8 (H, W) to (height, width)."""
+    picture = Image.fromarray(np.ascontiguousarray(values))
+    return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
 def place(values: np.ndarray, size: Size, offset: tuple[int, int]) -> np.ndarray:
@@ -62,7 +62,8 @@ def place(values: np.ndarray, size: Size, offset: tuple[int, int]) -> np.ndarray
     whole = np.zeros(size, dtype=values.dtype)
     spans = []
     for length, extent, start in zip(size, values.shape, offset, strict=True):
-        first, last = max(0, start), max(0, min(length, start + extent))
+        first = min(max(0, start), length)
+        last = max(first, min(length, start + extent))
         spans.append((slice(first, last), slice(first - start, last - start)))
     whole[spans[0][0], spans[1][0]] = values[spans[0][1], spans[1][1]]
     return whole

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from workbook.curation.alignment import align_mask, mask_auc
+from workbook.curation.sizes import place
+
+BITS = arrays.arrays(bool, (6, 7))
+BYTES = arrays.arrays(np.uint8, (6, 7), elements=st.integers(0, 255))
+
+
+@given(BYTES, BITS)
+def test_the_auc_is_scikit_learns(change, marked):
+    if marked.any() and not marked.all():
+        assert mask_auc(change, marked) == pytest.approx(roc_auc_score(marked.ravel(), change.ravel()))
+    else:
+        assert np.isnan(mask_auc(change, marked))
+
+
+@pytest.fixture
+def triplet(make):
+    size = (160, 192)
+    host = make.photograph(0, size)
+    mask = np.zeros(size, bool)
+    mask[30:80, 20:110] = True
+    mask[80:120, 20:50] = True
+    tampered = np.where(mask[..., None], 255 - host, host)
+    return Image.fromarray(tampered), Image.fromarray(host), mask
+
+
+def test_a_mask_in_its_place_is_no_fault(triplet):
+    assert align_mask(*triplet) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "action", "parameters"),
+    [
+        (lambda mask: mask[:, ::-1], "flip", {"axis": "horizontal"}),
+        (lambda mask: mask[::-1], "flip", {"axis": "vertical"}),
+        (lambda mask: mask[::-1, ::-1], "rotate", {"degrees": 180}),
+        (lambda mask: place(mask, mask.shape, (8, 0)), "shift", {"rows": -8, "columns": 0}),
+        (lambda mask: place(mask, mask.shape, (-5, 9)), "shift", {"rows": 5, "columns": -9}),
+        (lambda mask: ~mask, "invert", {}),
+    ],
+)
+def test_a_transform_is_found_and_named(triplet, change, action, parameters):
+    tampered, host, mask = triplet
+    kind, detail, repair = align_mask(tampered, host, np.ascontiguousarray(change(mask)))
+    assert (kind, repair) == ("inverted_mask" if action == "invert" else "misaligned", action)
+    assert {name: detail[name] for name in parameters} == parameters
+
+
+def test_a_mask_from_elsewhere_fits_nothing(triplet):
+    tampered, host, mask = triplet
+    elsewhere = np.zeros_like(mask)
+    elsewhere[130:155, 150:190] = True
+    elsewhere[0:20, 100:110] = True
+    _, detail, repair = align_mask(tampered, host, elsewhere)
+    assert (detail["fits"], repair) == ("none", "drop")
+
+
+def test_images_that_do_not_tell_prove_nothing(triplet, make):
+    tampered, host, mask = triplet
+    assert align_mask(host, host, mask) is None
+    other = Image.fromarray(make.photograph(9, mask.shape))
+    assert align_mask(tampered, other, mask[::-1]) is None
