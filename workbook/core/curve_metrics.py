@@ -49,13 +49,15 @@ class PixelAUC(PixelScore):
         self.add_state("levels", default=torch.zeros(2, size, dtype=torch.int64), dist_reduce_fx="sum")
 
     def _measure(self, pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None) -> Tensor:
-        ranks = score_curves.pixel_ranks(pred_mask, mask, shape_mask)
-        if self.average == "pooled":
-            pooled = (ranks[:, 1] > 0) | (self.empty != "skip")
-            parts = (pred_mask[pooled], mask[pooled], None if shape_mask is None else shape_mask[pooled])
-            self.levels = self.levels + score_curves.level_counts(*parts).to(self.device)
-        highest = (pred_mask if shape_mask is None else pred_mask * shape_mask).detach().flatten(1).amax(1)
-        return torch.cat([ranks, (highest > self.threshold).long().unsqueeze(1)], dim=1)
+        highest = (pred_mask if shape_mask is None else pred_mask * shape_mask).detach().amax((1, 2, 3))
+        rows = (highest > self.threshold).long().unsqueeze(1).repeat(1, self.columns)
+        for row, (ranks, levels) in zip(
+            rows, score_curves.pixel_ranks(pred_mask, mask, shape_mask), strict=True
+        ):
+            row[:3] = ranks
+            if self.average == "pooled" and (self.empty != "skip" or ranks[1] > 0):
+                self.levels = self.levels + levels.to(self.device)
+        return rows
 
     def _tampered(self, rows: Tensor) -> Tensor:
         return rows[:, 1]

@@ -61,30 +61,27 @@ def ranks(positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor, Tensor]
     return (positives * (2 * to_and_with - negatives)).sum(), positives.sum(), to_and_with[-1:].sum()
 
 
-def pixel_ranks(pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None) -> Tensor:
-    """`ranks` of each image's pixels; (B,1,H,W) each, as in `pixel_counts` -> (B,3) int64.
+def pixel_ranks(
+    pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each image, `ranks` of its pixels, (3,) int64, and how many are at each level, (2, LEVELS) int64.
 
     Pixels are counted in 32,513 levels that are fine near 0 and 1 as well, where a trained model's
     probabilities crowd. Where many pixels of both kinds share a level, all are sorted, so that only ties
     count as ties.
+
+    Args:
+        pred_mask: (B,1,H,W), float in [0,1].
+        mask: (B,1,H,W), float in [0,1].
+        shape_mask: (B,1,H,W), 1 on real pixels; padding is not counted.
     """
-    rows = []
-    for pred, truth, real in each_image(pred_mask, mask, shape_mask):
-        levels = _levels(pred)
-        positives, negatives = _histogram(levels, truth, real, LEVELS)
+    for pred, truth, real in _each_image(pred_mask, mask, shape_mask):
+        levels = _histogram(_levels(pred), truth, real, LEVELS)
+        positives, negatives = levels
         heavy = positives * negatives > HEAVY * positives.sum() * negatives.sum()
         if heavy[1:-1].any():  # exactly 0 and exactly 1 are true ties
             positives, negatives = _exact_levels(pred, truth, real)
-        rows.append(torch.stack(ranks(positives, negatives)))
-    return torch.stack(rows) if rows else torch.zeros(0, 3, dtype=torch.int64, device=mask.device)
-
-
-def level_counts(pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None) -> Tensor:
-    """How many tampered and authentic pixels all images have at each level: (2, LEVELS) int64."""
-    total = torch.zeros(2, LEVELS, dtype=torch.int64, device=mask.device)
-    for pred, truth, real in each_image(pred_mask, mask, shape_mask):
-        total += _histogram(_levels(pred), truth, real, LEVELS)
-    return total
+        yield torch.stack(ranks(positives, negatives)), levels
 
 
 def step_counts(pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None) -> Tensor:
@@ -94,12 +91,12 @@ def step_counts(pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = Non
     """
     rows = [
         _histogram((pred * STEPS).ceil_().int(), truth, real, STEPS + 1)
-        for pred, truth, real in each_image(pred_mask, mask, shape_mask)
+        for pred, truth, real in _each_image(pred_mask, mask, shape_mask)
     ]
     return torch.stack(rows) if rows else torch.zeros(0, 2, STEPS + 1, dtype=torch.int64, device=mask.device)
 
 
-def each_image(
+def _each_image(
     pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None
 ) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
     """The masks as (pixels,), float32, one image at a time."""

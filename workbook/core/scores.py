@@ -11,8 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from workbook.core.errors import WorkbookError
-
 NAN = float("nan")
 AT_ONCE = 2**18  # pixels: what a CPU's cache holds is counted several times faster
 EXACT = 2**24  # the largest count that a float32 keeps exactly
@@ -38,7 +36,7 @@ def pixel_counts(
         pred_mask: (B,1,H,W), float in [0,1].
         mask: (B,1,H,W), float in [0,1].
         shape_mask: (B,1,H,W), 1 on real pixels; padding is not counted at all.
-        threshold: in [0,1).
+        threshold: in [0,1].
 
     Returns:
         Counts, each (B,) int64.
@@ -62,18 +60,18 @@ def in_parts(
 
 
 def above(values: Tensor, threshold: float) -> Tensor:
-    """1.0 where a value in [0,1] is above a threshold in [0,1), else 0.0.
+    """1.0 where a value is above a threshold, else 0.0.
 
-    The same as `(values > threshold).float()` in a third of the time: rounding is vectorised, comparing not.
-
-    >>> above(torch.tensor([0.4, 0.5, 0.6]), 0.5).abs()
+    >>> above(torch.tensor([0.4, 0.5, 0.6]), 0.5)
     tensor([0., 0., 1.])
     """
-    if not 0 <= threshold < 1:
-        raise WorkbookError(f"threshold is {threshold}; give a number from 0 up to below 1")
     if values.dtype not in (torch.float32, torch.float64):
         values = values.float()  # a bfloat16 would round the threshold itself: 0.3 is 0.30078 there
-    return (values - threshold).ceil_()
+    if values.device.type != "cpu":
+        return (values > threshold).to(values.dtype)
+    return torch.gt(
+        values, threshold, out=torch.empty_like(values)
+    )  # without bools on the way: 3 times as fast
 
 
 def _count(pred: Tensor, truth: Tensor, real: Tensor | None, threshold: float) -> Tensor:
