@@ -279,6 +279,16 @@ def test_json_dataset_reads_imdl_benco_lists(tmp_path):
     assert [sample["name"] for sample in dataset] == ["a.png", "b.png"]
 
 
+def test_json_dataset_may_reach_outside_when_told(tmp_path):
+    write_image(tmp_path / "a.png")
+    (tmp_path / "lists").mkdir()
+    file = tmp_path / "lists" / "list.json"
+    file.write_text(json.dumps([["../a.png", NEGATIVE]]))
+    assert JsonDataset(file, allow_outside=True)[0]["name"] == "a.png"
+    with pytest.raises(DataError, match="allow_outside"):
+        JsonDataset(file)
+
+
 def test_json_dataset_refuses_an_empty_list(tmp_path):
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(DataError, match=r"list\.json: the list is empty"):

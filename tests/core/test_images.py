@@ -90,6 +90,17 @@ def test_grey_levels_are_kept(levels):
     assert (mask_levels(Image.fromarray(values)) == values).all()
 
 
+def test_16_bit_levels_are_scaled(tmp_path):
+    Image.fromarray(np.array([[0, 0x3FC0, 0xFFFF]], dtype=np.uint16)).save(tmp_path / "a.png")
+    assert read_mask(tmp_path / "a.png").flatten().tolist() == [0, 64, 255]
+    assert read_image(tmp_path / "a.png")[0].flatten().tolist() == [0, 64, 255]
+
+
+def test_float_levels_between_0_and_1_are_scaled(tmp_path):
+    Image.fromarray(np.array([[0, 0.5, 1]], dtype=np.float32)).save(tmp_path / "a.tif")
+    assert read_mask(tmp_path / "a.tif").flatten().tolist() == [0, 128, 255]
+
+
 def test_negative_float_levels_are_refused(tmp_path):
     Image.fromarray(np.full((4, 4), -1, dtype=np.float32)).save(tmp_path / "mask.tif")
     with pytest.raises(DataError, match=r"mask\.tif.*0\.\.65535"):

@@ -209,15 +209,16 @@ class JsonDataset(PairDataset):
 
     Args:
         file: the JSON file.
+        allow_outside: accept relative paths that leave the file's folder.
         **options: those of `PairDataset`.
 
     Raises:
         DataError: the file cannot be read, is not such a list, or is empty.
     """
 
-    def __init__(self, file: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(self, file: str | os.PathLike[str], *, allow_outside: bool = False, **options: Any) -> None:
         self.file = Path(file)
-        pairs = read_pairs(self.file)
+        pairs = read_pairs(self.file, allow_outside=allow_outside)
         if not pairs:
             raise DataError(f"{self.file}: the list is empty; write it with write_pairs(pairs, file)")
         super().__init__(pairs, **options)
