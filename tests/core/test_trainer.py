@@ -277,7 +277,7 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_is_used(tmp_path):
     assert len(history) == 3
     for which in ("last", "previous"):
         (made.folder / which / "model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="torn.*restart"):
+    with pytest.raises(CheckpointError, match=r"torn.*restart"):
         fit(tmp_path, epochs=3)
 
 
@@ -462,7 +462,8 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path):
                 torch.manual_seed(0)
                 net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
                 made = trainer(root, name, epochs=2, batch_size=batch, accumulate=accumulate, clip=1.0)
-                rows = made.fit(Segmenter(net, loss=nn.BCELoss()), Squares(21), Squares(5), [PixelF1(), ImageAUC()],
+                metrics = [PixelF1(), ImageAUC()]
+                rows = made.fit(Segmenter(net, loss=nn.BCELoss()), Squares(21), Squares(5), metrics,
                                 view=SilentView())
                 rows.to_json(f"{root}/{name}-{os.environ.get('RANK', 0)}.json")
             return work
@@ -471,8 +472,8 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path):
             assert ended(forked(train(f"one{accumulate}", 4, accumulate))) == 0
             port = str(29500 + os.getpid() % 2000 + accumulate)
             both = [
-                forked(train(f"two{accumulate}", 2, accumulate), RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2",
-                       LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+                forked(train(f"two{accumulate}", 2, accumulate), RANK=str(rank), LOCAL_RANK=str(rank),
+                       WORLD_SIZE="2", LOCAL_WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
                 for rank in range(2)
             ]
             assert [ended(child) for child in both] == [0, 0]

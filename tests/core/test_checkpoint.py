@@ -1,0 +1,118 @@
+import os
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from workbook.core import Segmenter, load_checkpoint, save_checkpoint
+from workbook.core.checkpoint import read_state, read_weights, write_json, write_whole
+from workbook.core.errors import CheckpointError
+
+
+class Tied(nn.Module):
+    """Two names for one tensor, a whole-number buffer, half precision and an empty tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(3, 3)
+        self.two = nn.Linear(3, 3)
+        self.two.weight = self.one.weight
+        self.register_buffer("count", torch.tensor(7))
+        self.register_buffer("turned", torch.rand(2, 3).half().t())
+        self.register_buffer("empty", torch.zeros(0))
+
+
+def test_weights_come_back_to_the_bit(tmp_path):
+    model, other = Tied(), Tied()
+    file = save_checkpoint(tmp_path / "run", model)
+    assert file == tmp_path / "run" / "model.safetensors"
+    assert load_checkpoint(file, other) is other
+    for key, value in model.state_dict().items():
+        assert torch.equal(other.state_dict()[key], value)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_runs_folder_stands_for_its_best_then_its_last(tmp_path):
+    best, last, loaded = nn.Linear(1, 1), nn.Linear(1, 1), nn.Linear(1, 1)
+    save_checkpoint(tmp_path / "last", last)
+    assert load_checkpoint(tmp_path, loaded).weight.equal(last.weight)
+    save_checkpoint(tmp_path / "best", best)
+    assert load_checkpoint(str(tmp_path), loaded).weight.equal(best.weight)
+    with pytest.raises(CheckpointError, match=r"no model\.safetensors there"):
+        load_checkpoint(tmp_path / "none", loaded)
+
+
+def test_a_segmenters_weights_and_its_nets_are_exchangeable(tmp_path):
+    net = nn.Conv2d(3, 1, 1)
+    wrapped = Segmenter(net, loss=nn.BCEWithLogitsLoss(pos_weight=torch.ones(1)))
+    into_net = load_checkpoint(save_checkpoint(tmp_path / "a", wrapped), nn.Conv2d(3, 1, 1))
+    into_wrapped = load_checkpoint(save_checkpoint(tmp_path / "b", net), Segmenter(nn.Conv2d(3, 1, 1)))
+    assert into_net.weight.equal(net.weight)
+    assert into_wrapped.net.weight.equal(net.weight)
+
+
+def test_weights_of_another_model_are_refused_with_what_differs(tmp_path):
+    file = save_checkpoint(tmp_path, nn.Linear(2, 1))
+    with pytest.raises(CheckpointError, match=r"weight is \(1, 2\), not \(1, 3\)"):
+        load_checkpoint(file, nn.Linear(3, 1))
+    with pytest.raises(CheckpointError, match="bias is not in this model"):
+        load_checkpoint(file, nn.Linear(2, 1, bias=False))
+    with pytest.raises(CheckpointError, match=r"is missing.* and 3 more"):
+        load_checkpoint(file, nn.Sequential(nn.Linear(2, 1), nn.Linear(2, 1)))
+
+
+@pytest.mark.parametrize("where", ["head", "body", "tail"])
+def test_a_torn_or_changed_file_is_refused_by_name(tmp_path, where):
+    file = save_checkpoint(tmp_path, nn.Linear(64, 64))
+    content = bytearray(file.read_bytes())
+    if where == "tail":
+        content = content[:-9]
+    else:
+        content[3 if where == "head" else len(content) // 2] ^= 0x10
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: .*use another checkpoint"):
+        read_weights(file)
+
+
+def test_a_file_of_someone_else_is_read_without_our_checksum(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"weight": torch.ones(1, 2), "bias": torch.zeros(1)}, tmp_path / "x.safetensors")
+    assert load_checkpoint(tmp_path / "x.safetensors", nn.Linear(2, 1)).weight.sum() == 2
+
+
+def test_a_pickle_is_never_executed(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    for name, write in (
+        ("torch", lambda f: torch.save({"a": Bomb()}, f)),
+        ("bare", lambda f: pickle.dump(Bomb(), f, protocol=2)),
+    ):
+        file = tmp_path / f"{name}.pt"
+        with file.open("wb") as opened:
+            write(opened)
+        with pytest.raises(CheckpointError, match="holds more than tensors"):
+            read_state(file)
+    with pytest.raises(CheckpointError, match="not safetensors"):
+        load_checkpoint(tmp_path / "torch.pt", nn.Linear(1, 1))
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "a.json"
+    write_json(file, {"a": "ü"})
+    before = file.read_bytes()
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CheckpointError, match="disk is full"):
+        write_whole(file, b"new")
+    assert file.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.json"]
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        write_whole(file / "below", b"new")

@@ -1,0 +1,61 @@
+import pytest
+import torch
+import torchmetrics
+from torch import nn
+
+from workbook.core import PixelF1, Segmenter, collate, run_model, validate
+from workbook.core.batch import prepare_batch
+
+
+def batches(*sizes):
+    torch.manual_seed(1)
+    return [
+        collate(
+            [{"image": torch.rand(3, 8, 8), "mask": (torch.rand(1, 8, 8) > 0.5).float()} for _ in range(size)]
+        )
+        for size in sizes
+    ]
+
+
+def model():
+    torch.manual_seed(0)
+    return Segmenter(
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.Dropout(0.5), nn.Conv2d(4, 1, 1)), loss=nn.BCELoss()
+    )
+
+
+def test_the_loss_is_the_mean_over_images_and_the_scores_are_of_all(monkeypatch):
+    net, loader = model().eval(), batches(4, 4, 1)
+    whole = collate([{k: batch[k][i] for k in batch} for batch in loader for i in range(len(batch["image"]))])
+    outputs = run_model(net, prepare_batch(whole))
+    referee = torchmetrics.classification.BinaryAccuracy()
+    expected = referee(outputs["pred_mask"], whole["mask"].int()).item()
+    net.train()
+    scores = validate(net, loader, [PixelF1(average="pooled"), torchmetrics.classification.BinaryAccuracy()])
+    assert list(scores) == ["valid_loss", "pixel_f1", "binary_accuracy"]
+    assert scores["valid_loss"] == pytest.approx(outputs["backward_loss"].item(), abs=1e-6)
+    assert scores["binary_accuracy"] == pytest.approx(expected, abs=1e-6)
+    assert net.training  # as it was
+
+
+def test_metrics_start_anew_and_no_gradient_is_kept():
+    net, loader, metric = model(), batches(2), PixelF1()
+    first, seen = validate(net, loader, [metric]), []
+    again = validate(
+        net, loader, [metric], on_batch=lambda n, batch, outputs: seen.append((n, batch, outputs))
+    )
+    assert again == first
+    assert [n for n, _, _ in seen] == [0]
+    assert seen[0][1]["image"].dtype == torch.float32
+    assert not seen[0][2]["pred_mask"].requires_grad
+
+
+def test_the_mode_comes_back_after_an_error():
+    net = model().train()
+    with pytest.raises(KeyError):
+        validate(net, batches(2), [], on_batch=lambda *_: {}["none"])
+    assert net.training
+
+
+def test_without_masks_there_is_no_loss():
+    assert validate(model(), [{"image": torch.rand(2, 3, 8, 8)}], []) == {}

@@ -1,0 +1,145 @@
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from workbook.core.checkpoint import read_weights
+from workbook.core.errors import CheckpointError, WorkbookError
+from workbook.core.run_folder import Progress, RunFolder, describe, differ
+
+
+def state(value):
+    return {"w": torch.full((2,), float(value)), "n": torch.tensor(value)}
+
+
+def saved(folder, epochs, top=(), best=None, keep=False):
+    folder.save(state(epochs), {"optimizer": {}}, Progress(epoch=epochs, top=list(top)), best, keep)
+    folder.wait()
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "c:d", "nul\0"])
+def test_a_name_that_is_none_for_a_folder_is_refused(tmp_path, name):
+    with pytest.raises(WorkbookError, match="run name"):
+        RunFolder(tmp_path, name)
+
+
+def test_the_last_and_the_one_before_are_kept(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    assert folder.load() is None
+    for epoch in (1, 2, 3):
+        saved(folder, epoch)
+    assert folder.load().progress.epoch == 3
+    assert read_weights(folder.path / "previous" / "model.safetensors")["n"] == 2
+    assert {p.name for p in folder.path.iterdir()} == {"last", "previous"}
+
+
+def test_killed_between_the_two_renamings_nothing_is_lost(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    saved(folder, 1)
+    saved(folder, 2)
+    (folder.path / "last").rename(folder.path / "last.part")
+    folder.claim({}, "continue")
+    assert folder.load().progress.epoch == 2
+
+
+def test_writing_does_not_hold_the_training_up_and_its_failure_is_told(tmp_path, monkeypatch):
+    import workbook.core.run_folder as module
+
+    folder, gate, real = RunFolder(tmp_path, "run"), threading.Event(), module.save_checkpoint
+    monkeypatch.setattr(module, "save_checkpoint", lambda *given: gate.wait(10) and real(*given))
+    folder.save(state(1), {}, Progress(epoch=1), None, False)  # would hang here if it waited
+    assert not (folder.path / "last").exists()
+    gate.set()
+    folder.wait()
+    assert folder.load().progress.epoch == 1
+
+    def broken(*given):
+        raise CheckpointError("the disk is full")
+
+    monkeypatch.setattr(module, "save_checkpoint", broken)
+    folder.save(state(2), {}, Progress(epoch=2), None, False)
+    with pytest.raises(CheckpointError, match="disk is full"):
+        folder.save(state(3), {}, Progress(epoch=3), None, False)
+    folder.wait()
+    assert folder.load().progress.epoch == 1
+
+
+def test_what_is_saved_is_the_progress_of_that_moment(tmp_path):
+    folder, progress = RunFolder(tmp_path, "run"), Progress(epoch=1)
+    folder.save(state(1), {}, progress, None, False)
+    progress.next_epoch({"epoch": 2})
+    folder.wait()
+    assert folder.load().progress == Progress(epoch=1)
+
+
+def test_best_and_the_parts_of_the_average(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    saved(folder, 1, [[0.5, 1]], state(1), keep=True)
+    saved(folder, 2, [[0.5, 1], [0.4, 2]], state(2))
+    saved(folder, 3, [[0.5, 1], [0.45, 3]], state(4))
+    saved(folder, 4, [[0.5, 1], [0.45, 3]])
+    assert read_weights(folder.path / "best" / "model.safetensors")["n"] == 1
+    parts = sorted(p.name for p in (folder.path / "average").iterdir())
+    assert parts == ["epoch_0001.safetensors", "epoch_0003.safetensors"]
+    folder.average([[0.5, 1], [0.45, 3]])
+    mean = read_weights(folder.path / "average" / "model.safetensors")
+    assert mean["w"].tolist() == [2.5, 2.5]
+    assert mean["n"] == 1  # a count is the best one's
+    RunFolder(tmp_path, "other").average([])
+    assert not (tmp_path / "other").exists()
+
+
+def test_claiming(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    old, new = (
+        {"settings": {"lr": 0.1, "workers": 0}, "data": "5 items"},
+        {"settings": {"lr": 0.2}, "data": "5 items"},
+    )
+    folder.claim(old, "continue")
+    saved(folder, 1)
+    folder.claim({"settings": {"lr": 0.1, "workers": 4}, "data": "5 items"}, "continue")
+    with pytest.raises(WorkbookError, match=r"lr: 0\.1 → 0\.2\)"):
+        folder.claim(new, "continue")
+    folder.claim(new, "accept")
+    assert folder.load().progress.epoch == 1
+    folder.claim(old, "restart")
+    assert folder.load() is None
+    with pytest.raises(WorkbookError, match="must be one of"):
+        folder.claim(old, "overwrite")
+
+
+def test_differences_are_of_what_changes_the_result():
+    old = {"settings": {"batch_size": 8, "epochs": 3}, "batch": 8, "model": "A"}
+    assert differ(old, {"settings": {"batch_size": 4, "epochs": 3}, "batch": 8, "model": "A"}) == []
+    assert differ(old, {"settings": {"epochs": 4}, "batch": 16, "model": "B"}) == [
+        "epochs: 3 → 4", "batch: 8 → 16", "model: A → B",
+    ]  # fmt: skip
+
+
+def test_a_model_is_described_by_its_structure_and_its_forward():
+    class One(nn.Module):
+        def __init__(self, width=2):
+            super().__init__()
+            self.layer = nn.Linear(2, width)
+
+        def forward(self, image):
+            return self.layer(image)
+
+    one = One
+    text = describe(One())
+    assert text.startswith("One, 6 parameters, ")
+    assert describe(One()) == text  # the values do not count
+    assert describe(One(3)) != text
+    assert describe(One().requires_grad_(False)) != text
+
+    class One(nn.Module):
+        def __init__(self, width=2):
+            super().__init__()
+            self.layer = nn.Linear(2, width)
+
+        def forward(self, image):
+            return self.layer(image) * 2
+
+    assert one is not One
+    assert describe(One()) != text
