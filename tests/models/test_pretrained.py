@@ -87,7 +87,7 @@ def test_weights_of_another_network_are_refused():
     with pytest.raises(ModelError, match=f"backbone '{NAME}': the weights do not fit"):
         timm_backbone(NAME, pretrained=False, state=other)
     wrong_size = weights_of(timm.create_model("convnext_femto", pretrained=False))
-    with pytest.raises(ModelError, match="the weights do not fit .*size mismatch"):
+    with pytest.raises(ModelError, match=r"the weights do not fit .*size mismatch"):
         timm_backbone(NAME, pretrained=False, state=wrong_size)
 
 
@@ -96,13 +96,13 @@ def test_weights_that_timm_would_skip_are_noticed():
     kernel = next(key for key, value in state.items() if "stages.1" in key and value.ndim > 1)
     state["renamed"] = state.pop(kernel) + 1
     with pytest.raises(
-        ModelError, match="1 of .* kernels are not in the weights; give those of the same timm"
+        ModelError, match=r"1 of .* kernels are not in the weights; give those of the same timm"
     ):
         timm_backbone(NAME, pretrained=False, state=state)
 
 
 def test_a_network_without_published_weights_is_named():
-    with pytest.raises(ModelError, match="timm has no weights of it; pass weights=.*pretrained=False"):
+    with pytest.raises(ModelError, match=r"timm has no weights of it; pass weights=.*pretrained=False"):
         timm_backbone("botnet50ts_256", pretrained=True)
 
 
@@ -112,7 +112,7 @@ def test_a_download_that_breaks_off_is_one_error(empty_cache, monkeypatch):
 
     monkeypatch.setattr(pretrained, "_ask_network", lambda name: None)
     monkeypatch.setattr("timm.create_model", broken)
-    with pytest.raises(ModelError, match="connection reset by peer.*pretrained=False"):
+    with pytest.raises(ModelError, match=r"connection reset by peer.*pretrained=False"):
         timm_backbone(NAME, pretrained=True)
 
 

@@ -35,7 +35,7 @@ def check_model(
 
     >>> from workbook.models import UNet
     >>> check_model(UNet(features=2, depth=1), size=(24, 32))["pred_mask"]
-    '(2, 1, 24, 32) in [0...., 0....]'
+    '(2, 1, 24, 32) in [..., ...]'
     """
     height, width = (size, size) if isinstance(size, int) else size
     device = next((p.device for p in model.parameters()), torch.device("cpu"))

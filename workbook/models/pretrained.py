@@ -116,11 +116,10 @@ def _check_loaded(backbone: nn.Module, state: dict[str, torch.Tensor], name: str
     """See that the backbone's numbers are the file's: timm skips names that it does not know."""
     theirs = {(v.numel(), v.double().sum().item()) for v in state.values() if v.is_floating_point()}
     kernels = [v for v in backbone.state_dict().values() if v.ndim > 1]
-    fitting = sum((v.numel(), v.double().sum().item()) in theirs for v in kernels)
-    if fitting < len(kernels):
-        raise ModelError(
-            f"backbone {name!r}: {len(kernels) - fitting} of {len(kernels)} kernels are not in the weights; {SAME_NETWORK}"
-        )
+    foreign = sum((v.numel(), v.double().sum().item()) not in theirs for v in kernels)
+    if foreign:
+        count = f"{foreign} of {len(kernels)} kernels"
+        raise ModelError(f"backbone {name!r}: {count} are not in the weights; {SAME_NETWORK}")
 
 
 def _cached(name: str) -> dict[str, torch.Tensor] | None:
