@@ -113,3 +113,26 @@ def test_steps_count_what_lies_above_each_threshold():
         assert steps[:, 1, k + 1 :].sum(1).tolist() == counts.fp.tolist()
         best = f1_score(mask[0].flatten() > 0.5, pred[0].flatten() > k / 256)
         assert scores.f1(counts)[0].item() == pytest.approx(best)
+
+
+@pytest.mark.parametrize("tampered", [1, 3, 10, 100])
+def test_few_tampered_pixels_among_many(tampered):
+    torch.manual_seed(tampered)
+    pred, mask = torch.rand(1, 1, 300, 300), torch.zeros(1, 1, 300, 300)
+    mask.view(-1)[torch.randperm(mask.numel())[:tampered]] = 1
+    assert areas(pred, mask)[0] == pytest.approx(referee(pred, mask), abs=5e-5)
+
+
+def test_only_ties_that_may_blur_the_area_are_sorted():
+    torch.manual_seed(0)
+    mask = (torch.rand(1, 1, 256, 256) < 0.2).float()
+    smooth = torch.sigmoid(torch.randn(mask.shape) + mask)
+    ends = (smooth > 0.5).float()  # half of all pixels at exactly 0, half at exactly 1: true ties
+    for pred, coarse in (
+        (smooth, False),
+        (ends, False),
+        (0.5 + 1e-4 * smooth, True),
+        (0 * smooth + 0.3, True),
+    ):
+        ((_, levels),) = score_curves.pixel_ranks(pred, mask)
+        assert score_curves._is_coarse(*levels) is coarse

@@ -16,6 +16,7 @@ ONE = 0x3F800000  # the bits of 1.0, the largest float here; from 0 up, floats a
 DROPPED = 16  # bits of a probability that its level leaves out
 LEVELS = 2 * (ONE >> DROPPED) + 1
 HEAVY = 1e-4  # share of all pairs (tampered, authentic) in one level from which pixels are sorted after all
+SPREAD = 2e-5  # standard error of the area from which they are, too
 STEPS = 256  # thresholds of the F1 curve: k/256 is exact in binary, and so is "above"
 
 
@@ -78,8 +79,7 @@ def pixel_ranks(
     for pred, truth, real in _each_image(pred_mask, mask, shape_mask):
         levels = _histogram(_levels(pred), truth, real, LEVELS)
         positives, negatives = levels
-        heavy = positives * negatives > HEAVY * positives.sum() * negatives.sum()
-        if heavy[1:-1].any():  # exactly 0 and exactly 1 are true ties
+        if _is_coarse(positives, negatives):
             positives, negatives = _exact_levels(pred, truth, real)
         yield torch.stack(ranks(positives, negatives)), levels
 
@@ -114,6 +114,18 @@ def _levels(pred: Tensor) -> Tensor:
     pred = pred + 0.0  # the bits of -0.0 are those of a negative number
     bits = pred.view(torch.int32) - (1 - pred).view(torch.int32)
     return bits.bitwise_right_shift_(DROPPED).add_(ONE >> DROPPED)
+
+
+def _is_coarse(positives: Tensor, negatives: Tensor) -> bool:
+    """Whether levels that hold these numbers, (LEVELS,) each, may blur the area by more than 1e-4.
+
+    Pairs in a level count as ties; where its pixels are in no order, that errs with Mann and Whitney's variance.
+    """
+    all_pairs = positives.sum().float() * negatives.sum()
+    positives, negatives = positives[1:-1], negatives[1:-1]  # exactly 0 and exactly 1 are true ties
+    pairs = (positives * negatives).float()
+    variance = (pairs * (positives + negatives + 1)).sum() / 12
+    return bool((pairs.amax() > HEAVY * all_pairs) | (variance > (SPREAD * all_pairs) ** 2))
 
 
 def _histogram(levels: Tensor, truth: Tensor, real: Tensor | None, number: int) -> Tensor:
