@@ -69,12 +69,6 @@ def test_transparent_palette_entry_is_read_as_alpha(tmp_path):
     assert torch.equal(read_mask(tmp_path / "mask.png"), TRUTH)
 
 
-@pytest.mark.parametrize("scale", [1.0, 255.0])
-def test_float_mask_in_a_tiff(scale, tmp_path):
-    Image.fromarray(SHAPE.astype(np.float32) * scale).save(tmp_path / "mask.tif")
-    assert torch.equal(read_mask(tmp_path / "mask.tif"), TRUTH)
-
-
 def test_a_lone_1_is_a_code_in_a_png_but_noise_in_a_jpeg(tmp_path):
     almost_black = Image.new("L", (16, 16), 1)
     almost_black.save(tmp_path / "mask.png")
@@ -96,8 +90,9 @@ def test_16_bit_levels_are_scaled(tmp_path):
     assert read_image(tmp_path / "a.png")[0].flatten().tolist() == [0, 64, 255]
 
 
-def test_float_levels_between_0_and_1_are_scaled(tmp_path):
-    Image.fromarray(np.array([[0, 0.5, 1]], dtype=np.float32)).save(tmp_path / "a.tif")
+@pytest.mark.parametrize("levels", [[0, 0.5, 1], [0, 128, 255], [0, 0x8080, 0xFFFF]])
+def test_float_levels_are_scaled_by_their_largest(levels, tmp_path):
+    Image.fromarray(np.array([levels], dtype=np.float32)).save(tmp_path / "a.tif")
     assert read_mask(tmp_path / "a.tif").flatten().tolist() == [0, 128, 255]
 
 
