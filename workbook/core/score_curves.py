@@ -119,7 +119,7 @@ def _levels(pred: Tensor) -> Tensor:
 def _is_coarse(positives: Tensor, negatives: Tensor) -> bool:
     """Whether levels that hold these numbers, (LEVELS,) each, may blur the area by more than 1e-4.
 
-    Pairs in a level count as ties; where its pixels are in no order, that errs with Mann and Whitney's variance.
+    A level's pairs count as ties: where its pixels have no order, an error of Mann and Whitney's variance.
     """
     all_pairs = positives.sum().float() * negatives.sum()
     positives, negatives = positives[1:-1], negatives[1:-1]  # exactly 0 and exactly 1 are true ties
