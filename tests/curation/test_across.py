@@ -73,3 +73,10 @@ def test_real_photographs_match_their_copies_only(shared, tmp_path):
     found = shared_of([Pair(path) for path in photographs], sorted(tmp_path.iterdir()))
     assert [match.first.name for match in found] == [match.second.name for match in found]
     assert len(found) == 8
+
+
+def test_pictures_that_resemble_each_other_are_not_one(tmp_path, make):
+    one, other = make.photograph(1, (96, 128)), make.photograph(2, (96, 128))
+    first = make.save(tmp_path / "one.png", one)
+    second = make.save(tmp_path / "blend.png", (0.6 * one + 0.4 * other).astype(np.uint8))
+    assert shared_of([first], [second]) == []

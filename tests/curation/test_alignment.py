@@ -68,3 +68,13 @@ def test_images_that_do_not_tell_prove_nothing(triplet, make):
     assert align_mask(host, host, mask) is None
     other = Image.fromarray(make.photograph(9, mask.shape))
     assert align_mask(tampered, other, mask[::-1]) is None
+
+
+def test_a_shift_of_a_large_mask_is_found_in_pixels_of_the_mask(triplet):
+    tampered, host, mask = triplet
+    size = (host.width * 5, host.height * 5)
+    large = np.asarray(Image.fromarray(mask).resize(size))
+    shifted = place(large, large.shape, (40, -20))
+    _, detail, repair = align_mask(tampered.resize(size), host.resize(size), shifted)
+    assert repair == "shift"
+    assert (detail["rows"], detail["columns"]) == (-40, 20)

@@ -81,6 +81,7 @@ def test_killed_half_way_nothing_shows_and_a_second_run_finishes(dataset, tmp_pa
     monkeypatch.setattr(applying, "_write", lambda *a: (again.append(a[0].target), write(*a)))
     apply_plan(plan, dataset, tmp_path / "out", progress=False)
     assert not set(again) & set(written)
+    assert not (tmp_path / "out.part").exists()
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 

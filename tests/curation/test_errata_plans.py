@@ -40,3 +40,8 @@ def test_an_audit_with_errata_knows_the_right_names(published, tmp_path):
     apply_plan(make_plan(report), published, tmp_path / "out", progress=False)
     after = find_faults(tmp_path / "out", errata="casia-v1", progress=False)
     assert (after.clean, after.pairs) == (True, 34)
+
+
+def test_without_errata_the_masks_tell_the_right_names(published, tmp_path):
+    plan = make_plan(find_faults(published, progress=False))
+    assert len(apply_plan(plan, published, tmp_path / "out", progress=False).pairs) == 34

@@ -178,3 +178,12 @@ def test_unknown_errata_are_an_error(dataset):
 def test_the_real_triplets_have_no_fault(shared):
     assert audit(shared / "casia1/samples").clean
     assert audit(shared / "casia2/samples").clean
+
+
+def test_a_right_name_that_is_taken_is_not_given_twice(dataset, files):
+    wrong = files[0].with_name(files[0].name.replace("_D_", "_S_"))
+    with Image.open(files[0]) as picture:
+        picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(wrong)
+    files[1].with_name(f"{wrong.stem}_gt.png").write_bytes(files[1].read_bytes())
+    repairs = {fault.kind: fault.repair for fault in audit(dataset).faults}
+    assert repairs["contradictory_name"] == "drop"

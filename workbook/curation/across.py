@@ -132,7 +132,7 @@ def small_picture(path: Path) -> np.ndarray | None:
 
 def _alike(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int, float]]:
     """The index pairs of small pictures that correlate, and how much; memory is bounded by blocks."""
-    others, flat = _normalised(second)
+    others, _ = _normalised(second)
     for start in range(0, len(first), _BLOCK):
         block, flat_block = _normalised(first[start : start + _BLOCK])
         correlation = block @ others.T  # (block, len(second))
@@ -141,7 +141,7 @@ def _alike(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[int, int, fl
         for i in (
             np.flatnonzero(flat_block) + start
         ):  # one colour all over has no pattern: only equals are alike
-            for j in np.flatnonzero(flat & (second == first[i]).all((1, 2, 3))):
+            for j in np.flatnonzero((second == first[i]).all((1, 2, 3))):
                 yield int(i), int(j), 1.0
 
 
