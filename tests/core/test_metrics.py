@@ -5,8 +5,8 @@ import torch
 from torchmetrics import JaccardIndex, Metric, MetricCollection
 from torchmetrics.classification import BinaryAUROC, BinaryF1Score, BinaryJaccardIndex
 
-from workbook.core.errors import DataError, ModelError
-from workbook.core.metrics import ImageAUC, PixelF1, PixelIoU, metric_name, update_metric
+from workbook.core.errors import DataError, ModelError, WorkbookError
+from workbook.core.metrics import ImageAUC, PixelF1, PixelIoU, metric_name, named_metrics, update_metric
 
 OUTPUTS = {"pred_mask": torch.tensor([[[[0.9, 0.8, 0.1, 0.2]]]]), "pred_label": torch.tensor([0.9])}
 BATCH = {"mask": torch.tensor([[[[1.0, 0.0, 0.9, 0.0]]]]), "label": torch.tensor([1.0]), "name": ["a.png"]}
@@ -45,6 +45,16 @@ def test_names():
     assert found == ["pixel_iou", "image_auc", "binary_f1_score", "soft_iou", "mean_error"]
 
 
+def test_two_metrics_of_one_name_are_refused():
+    with pytest.raises(WorkbookError, match="two metrics are called pixel_f1"):
+        named_metrics([PixelF1(), PixelIoU(), PixelF1(empty="zero")])
+    assert list(named_metrics([PixelIoU(), PixelF1(), PixelF1(name="other")])) == [
+        "pixel_iou",
+        "pixel_f1",
+        "other",
+    ]
+
+
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
@@ -78,6 +88,8 @@ def test_a_field_that_the_model_does_not_return():
         ModelError, match=r"^image_auc needs pred_label, which the model does not return \(it"
     ):
         update_metric(ImageAUC(), {"pred_mask": OUTPUTS["pred_mask"]}, BATCH)
+    with pytest.raises(ModelError, match=r"^image_auc needs pred_label"):
+        update_metric(MetricCollection([ImageAUC()]), {"pred_mask": OUTPUTS["pred_mask"]}, BATCH)
     with pytest.raises(ModelError, match=r"^binary_f1_score needs pred_mask"):
         update_metric(BinaryF1Score(), {"pred_label": OUTPUTS["pred_label"]}, BATCH)
 

@@ -22,7 +22,8 @@ from .metrics import BestPixelF1 as BestPixelF1, FalseAlarmRate as FalseAlarmRat
 from .metrics import ImageAccuracy as ImageAccuracy, PixelAUC as PixelAUC
 from .metrics import ImageAUC as ImageAUC, ImageF1 as ImageF1
 from .metrics import PixelAccuracy as PixelAccuracy, PixelF1 as PixelF1, PixelIoU as PixelIoU
-from .metrics import metric_name as metric_name, update_metric as update_metric
+from .metrics import metric_name as metric_name, named_metrics as named_metrics
+from .metrics import update_metric as update_metric
 from .forgery import CopyMove as CopyMove, Inpaint as Inpaint
 from .images import mask_levels as mask_levels, read_image as read_image, read_mask as read_mask
 from .transforms import train_transforms as train_transforms

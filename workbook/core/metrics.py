@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torchmetrics import Metric, MetricCollection
@@ -26,6 +26,7 @@ __all__ = [
     "PixelF1",
     "PixelIoU",
     "metric_name",
+    "named_metrics",
     "update_metric",
 ]
 
@@ -40,6 +41,24 @@ def metric_name(metric: Metric) -> str:
     """
     name = getattr(metric, "name", None)
     return name if isinstance(name, str) else snake_case(type(metric).__name__)
+
+
+def named_metrics(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    """Metrics by their names, in order.
+
+    Raises:
+        WorkbookError: two have one name, so that one would hide the other in a table.
+
+    >>> list(named_metrics([PixelF1(), PixelF1(average="pooled", name="pixel_f1_pooled")]))
+    ['pixel_f1', 'pixel_f1_pooled']
+    """
+    found: dict[str, Metric] = {}
+    for metric in metrics:
+        name = metric_name(metric)
+        if name in found:
+            raise WorkbookError(f"two metrics are called {name}; give one another: PixelF1(name=...)")
+        found[name] = metric
+    return found
 
 
 def update_metric(
@@ -74,8 +93,17 @@ def update_metric(
     if "target" in fields and _wants_integers(metric):
         fields["target"] = (fields["target"] > 0.5).long()
     if isinstance(metric, MetricCollection):
+        for member in metric.values(copy_state=False):
+            _wanted(member, fields, outputs, batch)
         metric.update(**fields)  # hands each of its metrics what that one names
-        return
+    else:
+        metric.update(**_wanted(metric, fields, outputs, batch))
+
+
+def _wanted(
+    metric: Metric, fields: Mapping[str, Any], outputs: Mapping[str, Any], batch: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Those of the fields that the metric's `update` names; an error where it needs another."""
     wanted: dict[str, Any] = {}
     for name, parameter in inspect.signature(metric.update).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -84,7 +112,7 @@ def update_metric(
             wanted[name] = fields[name]
         elif parameter.default is parameter.empty:
             raise _missing(metric_name(metric), SYNONYMS.get(name, name), outputs, batch)
-    metric.update(**wanted)
+    return wanted
 
 
 def _wants_integers(metric: Metric | MetricCollection) -> bool:

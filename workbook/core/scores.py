@@ -69,9 +69,8 @@ def above(values: Tensor, threshold: float) -> Tensor:
         values = values.float()  # a bfloat16 would round the threshold itself: 0.3 is 0.30078 there
     if values.device.type != "cpu":
         return (values > threshold).to(values.dtype)
-    return torch.gt(
-        values, threshold, out=torch.empty_like(values)
-    )  # without bools on the way: 3 times as fast
+    # straight into floats: three times as fast as by way of bools
+    return torch.gt(values, threshold, out=torch.empty_like(values))
 
 
 def _count(pred: Tensor, truth: Tensor, real: Tensor | None, threshold: float) -> Tensor:
