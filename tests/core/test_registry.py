@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from torch import nn
 
@@ -18,6 +21,13 @@ def test_the_built_in_models_are_found_without_an_import_of_theirs():
     assert {"MyModel", "MyConvNeXt", "UNet"} <= set(MODELS)
     assert "UNet" in MODELS
     assert len(MODELS) == len(list(MODELS))
+
+
+def test_the_built_in_models_are_found_in_a_fresh_process():
+    code = (
+        "from workbook.core import create_model; assert type(create_model('MyModel')).__name__ == 'MyModel'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_register_module_is_the_decorator_of_imdl_benco(models):

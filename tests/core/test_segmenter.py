@@ -115,6 +115,15 @@ def test_loss_and_prediction_are_float32_under_autocast():
             torch.randn(1, 3, 4, 4), torch.ones(1, 1, 4, 4)
         )
     assert output["pred_mask"].dtype == output["backward_loss"].dtype == torch.float32
+    under_autocast = []
+
+    def loss(preds, target):
+        under_autocast.append(torch.is_autocast_enabled("cpu"))
+        return F.mse_loss(preds, target)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        Segmenter(nn.Conv2d(3, 1, 1), loss)(torch.randn(1, 3, 4, 4), torch.ones(1, 1, 4, 4))
+    assert under_autocast == [False]
 
 
 def test_a_second_sigmoid_is_warned_of_once():

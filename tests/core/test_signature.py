@@ -78,6 +78,17 @@ def test_a_batch_without_truth_is_filled_in_for_models_that_insist_on_it():
     assert chosen["name"] == ["", ""]
 
 
+def test_models_with_kwargs_get_blank_truth_whatever_their_defaults():
+    def forward(self, image, mask=None, label=None, return_features=True, **kwargs): ...
+
+    chosen = select_fields(read_signature(with_forward(forward)), {"image": BATCH["image"]})
+    assert set(chosen) == {"image", "mask", "label"}
+    assert not chosen["mask"].any()
+    assert "mask" not in select_fields(
+        read_signature(with_forward(lambda self, image, mask=None: None)), {"image": BATCH["image"]}
+    )
+
+
 def test_a_batch_without_image_is_never_filled_in():
     signature = read_signature(with_forward(lambda self, image, mask=None: None))
     with pytest.raises(ModelError, match="forward needs 'image'"):

@@ -77,8 +77,8 @@ def read_signature(model: nn.Module) -> Signature:
 def select_fields(signature: Signature, batch: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a prepared batch that the model wants.
 
-    A batch without `mask` is one to predict on: truth that `forward` insists on is then filled with zeros
-    (`shape_mask` with ones), since such models take it only for their loss.
+    A batch without `mask` is one to predict on: truth that `forward` insists on, or has `**kwargs` beside, is
+    then filled with zeros (`shape_mask` with ones), since such models take it only for their loss.
 
     Raises:
         ModelError: a field that `forward` needs is not in the batch, or a parameter looks like a misspelt
@@ -93,11 +93,13 @@ def select_fields(signature: Signature, batch: Mapping[str, Any]) -> dict[str, A
             raise ModelError(
                 f"{signature.model}: forward's {name!r} is no field of the data; did you mean {meant!r}?"
             )
-    for name in signature.required - chosen.keys():
-        if "mask" not in batch and name in FIELDS and name != "image":
+    if "mask" not in batch and "image" in batch:
+        # IMDL-BenCo always hands out all truth; its models, those with **kwargs, count on it.
+        wanted = signature.fields if signature.takes_all else signature.required
+        for name in set(wanted) & set(FIELDS) - chosen.keys():
             chosen[name] = _blank(name, batch["image"])
-        else:
-            raise ModelError(_missing(signature, name, batch))
+    for name in sorted(signature.required - chosen.keys()):
+        raise ModelError(_missing(signature, name, batch))
     return chosen
 
 
