@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from workbook.core.losses import BCE, Dice, WeightedSum
+from workbook.core.losses import BCE, Dice, MaskLoss, WeightedSum
 from workbook.core.registry import register_model
 from workbook.models.layers import NoiseResidual, pad_to_multiple
 from workbook.models.output import mask_output
@@ -50,7 +50,7 @@ class MyConvNeXt(nn.Module):
         weights: str | os.PathLike[str] | None = None,
         noise: bool = False,
         label_weight: float = 0.5,
-        loss: nn.Module | None = None,
+        loss: MaskLoss | WeightedSum | None = None,
     ) -> None:
         super().__init__()
         state = None if weights is None else read_state_dict(weights)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from workbook.core.losses import BCE
+from workbook.core.losses import BCE, MaskLoss, WeightedSum
 from workbook.core.registry import register_model
 from workbook.models.layers import NoiseResidual
 from workbook.models.output import mask_output
@@ -28,7 +28,7 @@ class MyModel(nn.Module):
     28
     """
 
-    def __init__(self, noise: bool = False, loss: nn.Module | None = None) -> None:
+    def __init__(self, noise: bool = False, loss: MaskLoss | WeightedSum | None = None) -> None:
         super().__init__()
         self.noise = NoiseResidual() if noise else None
         channels = 3 + (NoiseResidual.out_channels if noise else 0)

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from workbook.core.errors import ModelError
-from workbook.core.losses import BCE, Dice, WeightedSum
+from workbook.core.losses import BCE, Dice, MaskLoss, WeightedSum
 from workbook.core.registry import register_model
 from workbook.models.layers import NoiseResidual, pad_to_multiple
 from workbook.models.output import mask_output
@@ -51,7 +51,7 @@ class UNet(nn.Module):
         noise: bool = False,
         scale: int = 1,
         weights: str | os.PathLike[str] | None = None,
-        loss: nn.Module | None = None,
+        loss: MaskLoss | WeightedSum | None = None,
     ) -> None:
         super().__init__()
         if min(features, depth, scale) < 1:
