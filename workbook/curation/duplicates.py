@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
 
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
 
-PixelKey = tuple[int, int, int]
+SampleKey = tuple[int, int, bytes]
+
+_SAMPLE_SIDE = 24
 
 
-def pixel_key(picture: Image.Image) -> PixelKey:
-    """Width, height and checksum of a decoded image's RGB pixels, the same in every file format."""
-    rgb = picture if picture.mode == "RGB" else picture.convert("RGB")
-    return rgb.width, rgb.height, zlib.crc32(rgb.tobytes())
+def sample_key(picture: Image.Image) -> SampleKey:
+    """Width, height and a grid of RGB pixels of a decoded image: equal for equal pixels, whatever the format.
+
+    A hash of all pixels would cost a fifth of decoding them. Few images share a sample; those are compared.
+    """
+    sample = picture.resize((_SAMPLE_SIDE, _SAMPLE_SIDE), Image.Resampling.NEAREST)
+    if sample.mode != "RGB":
+        sample = sample.convert("RGB")
+    return picture.width, picture.height, sample.tobytes()
+
+
+def find_equal(keys: Mapping[Path, SampleKey], max_pixels: int = MAX_PIXELS) -> Iterator[list[Path]]:
+    """The groups of images whose pixels are all equal, among those with equal samples, in the given order."""
+    for alike in group_by(keys):
+        digests = {path: digest for path in alike if (digest := _pixel_digest(path, max_pixels)) is not None}
+        yield from group_by(digests)
 
 
 def same_pixels(first: Path, second: Path, max_pixels: int = MAX_PIXELS) -> bool:
     """Whether two files decode to the same RGB pixels; False where one cannot be read."""
-    try:
-        with opened(first, max_pixels) as one, opened(second, max_pixels) as other:
-            left, right = decode(one).convert("RGB"), decode(other).convert("RGB")
-            return left.size == right.size and left.tobytes() == right.tobytes()
-    except Unreadable:
-        return False
+    digest = _pixel_digest(first, max_pixels)
+    return digest is not None and digest == _pixel_digest(second, max_pixels)
 
 
-def group_equal(keys: Mapping[Path, Hashable]) -> Iterable[list[Path]]:
+def group_by(keys: Mapping[Path, Hashable]) -> Iterable[list[Path]]:
     """The groups of at least two paths that have one key, in the order of the mapping."""
     groups: dict[Hashable, list[Path]] = defaultdict(list)
     for path, key in keys.items():
         groups[key].append(path)
-    return (paths for paths in groups.values() if len(paths) > 1)
+    return [paths for paths in groups.values() if len(paths) > 1]
+
+
+def _pixel_digest(path: Path, max_pixels: int) -> tuple[int, int, bytes] | None:
+    try:
+        with opened(path, max_pixels) as picture:
+            rgb = decode(picture).convert("RGB")
+    except Unreadable:
+        return None
+    return rgb.width, rgb.height, hashlib.blake2b(rgb.tobytes()).digest()

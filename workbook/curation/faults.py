@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from workbook.core.pairs import Pair, Pairing, Rule
-from workbook.curation.duplicates import group_equal, same_pixels
+from workbook.curation.duplicates import find_equal
 from workbook.curation.errata import Errata, read_errata
 from workbook.curation.inspection import Inspection, Options, inspect_group
 from workbook.curation.layouts import Layout, PathLike, pair_layout, resolve_layout
@@ -260,7 +260,7 @@ def _duplicates(
         ),
     )
     masks = {inspection.pair.image: inspection.pair.mask for inspection in ranked}
-    for first, *others in group_equal({i.pair.image: i.key for i in ranked}):
+    keys = {i.pair.image: i.key for i in ranked if i.key is not None}
+    for first, *others in find_equal(keys, max_pixels):
         for other in others:
-            if same_pixels(first, other, max_pixels):
-                yield Fault("duplicate_image", other, masks[other], {"same_as": str(first)}, "drop")
+            yield Fault("duplicate_image", other, masks[other], {"same_as": str(first)}, "drop")

@@ -12,8 +12,15 @@ from PIL import Image
 
 from workbook.core.pairs import Pair
 from workbook.curation.alignment import BLOCK, align_mask, change_map, differs, mask_auc, reduce_mask
-from workbook.curation.duplicates import PixelKey, pixel_key
-from workbook.curation.mask_values import THRESHOLD, Finding, judge_content, near_boundary, read_mask
+from workbook.curation.duplicates import SampleKey, sample_key
+from workbook.curation.mask_values import (
+    INVERTED_AREA,
+    THRESHOLD,
+    Finding,
+    judge_content,
+    near_boundary,
+    read_mask,
+)
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, frames, opened, orientation
 from workbook.curation.pixel_repairs import repair_values
 from workbook.curation.sizes import fit_parameters, size_cause
@@ -42,13 +49,13 @@ class Inspection:
         pair: the pair.
         findings: its faults.
         key: equal for images of equal pixels; None where the image was not decoded.
-        mask_key: equal for masks of equal values; None where the mask was not decoded.
+        mask_key: equal for masks of equal values; None where there is no host to compare with.
         host: the authentic image that it was compared with.
     """
 
     pair: Pair
     findings: list[Finding] = field(default_factory=list)
-    key: PixelKey | None = None
+    key: SampleKey | None = None
     mask_key: int | None = None
     host: Path | None = None
 
@@ -97,7 +104,7 @@ def _look_at_image(inspection: Inspection, options: Options) -> Image.Image | No
             if turned != 1:
                 inspection.findings.append(("exif_rotation", {"orientation": turned}, "clear_orientation"))
             if options.pixels:
-                inspection.key = pixel_key(decode(picture))
+                inspection.key = sample_key(decode(picture))
             return picture
     except Unreadable as error:
         inspection.findings.append(("unreadable", {"file": "image", "cause": str(error)}, "drop"))
@@ -139,7 +146,8 @@ def _look_at_mask(
         detail = {"file": "mask", "cause": f"animated: {count + 1} frames"}
         findings.append(("unreadable", detail, "binarise"))
     reading = read_mask(decode(mask), soft=options.soft)
-    inspection.mask_key = zlib.crc32(reading.values.tobytes())
+    if host is not None:
+        inspection.mask_key = zlib.crc32(reading.values.tobytes())
     findings += reading.findings
     if mask_size != size and not as_shown:
         evidence, repairs = _choose_repair(reading.values, picture, host)
@@ -148,6 +156,8 @@ def _look_at_mask(
         findings.append(fault)
         if not repairs:
             return findings
+    if not findings and host is None and 0 < reading.area <= INVERTED_AREA:
+        return []  # sound, as most are; spares a pass over its pixels
     marked = repair_values(reading.values, size, repairs) >= THRESHOLD
     content = judge_content(marked)
     if content and content[0][0] == "empty_mask" and host is not None and differs(picture, host):

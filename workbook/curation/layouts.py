@@ -151,7 +151,7 @@ def pair_layout(layout: Layout, rule: Rule | None = None) -> Pairing:
         pairing = _pair_clips(layout, images, masks, rule)
     else:
         pairing = pair_by_name(images, masks, image_root=layout.images, mask_root=layout.masks, rule=rule)
-    pairing.pairs = sorted([*pairing.pairs, *map(Pair, authentic)], key=lambda pair: pair.image)
+    pairing.pairs = sorted([*pairing.pairs, *map(Pair, authentic)], key=lambda pair: pair.image.parts)
     return pairing
 
 
@@ -195,7 +195,7 @@ def list_images(folder: Path) -> list[Path]:
     Raises:
         DataError: a folder that cannot be read.
     """
-    return sorted(_walk(folder, set()))
+    return list(_walk(folder, set()))
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
@@ -205,7 +205,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
             return
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
-            for entry in entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
                 kind = _kind(entry)
                 if kind == stat.S_IFDIR and not entry.name.startswith("."):
                     yield from _walk(folder / entry.name, seen)
@@ -216,7 +216,7 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
 
 
 def _kind(entry: os.DirEntry[str]) -> int:
-    """Folder, file or neither (a pipe); a link that leads nowhere counts as a file, so that it is reported."""
+    """Folder, file or neither (a pipe). A link that leads nowhere counts as a file and so is reported."""
     if not entry.is_symlink():
         return stat.S_IFDIR if entry.is_dir() else stat.S_IFREG if entry.is_file() else 0
     try:

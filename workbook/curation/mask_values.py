@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +24,12 @@ class MaskReading:
     Attributes:
         values: uint8 (H, W), 0 to 255, soft where the mask is.
         findings: the faults of its coding.
+        area: the marked share, 0 to 1; NaN where it was not counted on the way.
     """
 
     values: np.ndarray
     findings: list[Finding]
+    area: float = math.nan
 
 
 def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
@@ -45,7 +48,7 @@ def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
         grey = picture if picture.mode == "L" else picture.convert("L")
         counts = grey.histogram()
         if counts[0] + counts[255] == grey.width * grey.height:
-            return MaskReading(np.asarray(grey), findings)
+            return MaskReading(np.asarray(grey), findings, counts[255] / (grey.width * grey.height))
     values, coding = _eight_bits(picture)
     levels = np.unique(values)
     grey_pixels = int(((values > 0) & (values < 255)).sum())
