@@ -1,7 +1,7 @@
 """Training on a GPU: the trainer, a plain fp32 loop, a loop in IMDL-BenCo's style, and data that is there.
 
     python benchmarks/gpu_train.py                   # convnext_tiny, 512x512, batch 32, bf16
-    python benchmarks/gpu_train.py --batch 2 --size 64 --steps 2 --workers 0 --device cpu    # a try of the script
+    python benchmarks/gpu_train.py --batch 2 --size 64 --steps 2 --workers 0 --device cpu   # a dry run
 
 Needs this package and no data: samples are made in memory, as uint8, and go through the trainer's own
 loader and workers. Runs on torch 2.11 with Python 3.12 too. Each side has fresh weights; all take turns, a

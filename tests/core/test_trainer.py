@@ -99,6 +99,14 @@ def test_the_best_epoch_is_kept_and_its_score_comes_back(tmp_path):
     assert score == pytest.approx(history["pixel_f1"].max(), abs=1e-6)
 
 
+def test_with_a_moving_average_it_is_the_average_that_is_tested_and_kept(tmp_path):
+    made, _ = fit(tmp_path, valid=Squares(9), epochs=1, ema=0.9)
+    average = torch.load(made.folder / "last" / "state.pt", weights_only=True)["average"]
+    best, last = weights(made.folder, "best"), weights(made.folder, "last")
+    assert all(torch.equal(best[key], value) for key, value in average.items())
+    assert not torch.equal(best["net.0.weight"], last["net.0.weight"])
+
+
 def test_the_average_is_the_mean_of_the_best(tmp_path):
     made, _ = fit(tmp_path, valid=Squares(9), epochs=4, average=3)
     parts = [read_weights(file) for file in sorted((made.folder / "average").glob("epoch_*"))]
