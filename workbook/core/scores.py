@@ -76,14 +76,14 @@ def above(values: Tensor, threshold: float) -> Tensor:
 def _count(pred: Tensor, truth: Tensor, real: Tensor | None, threshold: float) -> Tensor:
     """(n, pixels) each -> (4, n) int64: tampered and marked, marked, tampered, all."""
     marked, tampered = above(pred, threshold), above(truth, 0.5)
-    number = torch.full_like(marked[:, :1], marked.shape[1])
+    number = torch.full_like(marked[:, :1], marked.shape[1], dtype=torch.int64)
     if real is not None:
         number = above(real, 0.5)
         marked.mul_(number)
         tampered.mul_(number)
     whole = torch.int64 if marked.shape[1] > EXACT else None
-    sums = [part.sum(1, dtype=whole) for part in (marked, tampered, number)]
-    return torch.stack([marked.mul_(tampered).sum(1, dtype=whole), *sums]).long()
+    sums = [part.sum(1, dtype=whole).long() for part in (marked, tampered, number)]
+    return torch.stack([marked.mul_(tampered).sum(1, dtype=whole).long(), *sums])
 
 
 def f1(counts: Counts, undefined: float = NAN) -> Tensor:
