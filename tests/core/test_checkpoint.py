@@ -116,3 +116,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["a.json"]
     with pytest.raises(CheckpointError, match="cannot be written"):
         write_whole(file / "below", b"new")
+    monkeypatch.undo()
+
+    def killed(part, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pathlib.Path.replace", killed)  # the last thing that is done
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(file, b"new")
+    assert file.read_bytes() == before

@@ -186,7 +186,8 @@ def test_the_order_and_the_noise_change_with_the_epoch_and_the_seed(tmp_path):
     assert parts[0] == parts[4]
     assert parts[1] == parts[5]
     assert all(sorted(i for i, _ in part) == list(range(22)) for part in parts)
-    assert parts[0] != parts[1] != parts[2]
+    orders = [[i for i, _ in part] for part in parts]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
     assert not {noise for _, noise in parts[0]} & {noise for _, noise in parts[1]}
 
 
