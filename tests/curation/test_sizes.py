@@ -21,6 +21,7 @@ def test_the_seventeen_of_casia_v2(shared):
     ("image", "mask", "cause"),
     [
         ((384, 256), (500, 334), "scaled"),
+        ((413, 620), (408, 613), "scaled"),
         ((256, 384), (246, 384), "cropped"),
         ((100, 200), (99, 199), "cropped"),
         ((100, 200), (400, 200), "rotated"),

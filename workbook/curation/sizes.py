@@ -11,7 +11,7 @@ Size = tuple[int, int]  # (height, width)
 
 CROP_PIXELS = 16  # at most this much on a side, or ...
 CROP_SHARE = 0.03  # ... this share of it, is a crop; CASIA v2 has up to 11 pixels
-SCALE_CHANGE = 0.02  # a change of scale below this is taken for a crop
+LEAST_SCALED = 4  # a mask of the same shape that differs by fewer pixels is taken for cut
 
 
 def size_cause(image: Size, mask: Size) -> str:
@@ -37,7 +37,8 @@ def _same_shape(image: Size, mask: Size) -> bool:
     """Whether one is the other at another scale, up to a pixel of rounding on the mask's shorter side."""
     scales = [of_mask / of_image for of_mask, of_image in zip(mask, image, strict=True)]
     short = min(*mask, *image)
-    return abs(scales[0] - 1) > SCALE_CHANGE and abs(scales[0] - scales[1]) / scales[0] * short <= 1.0
+    changed = max(abs(of_mask - of_image) for of_mask, of_image in zip(mask, image, strict=True))
+    return changed >= LEAST_SCALED and abs(scales[0] - scales[1]) / scales[0] * short <= 1.0
 
 
 def _nearly(image: Size, mask: Size) -> bool:
