@@ -78,8 +78,9 @@ def test_an_imdl_benco_model_runs_unchanged():
     assert check_model(Theirs(), size=16)["visual_image"] == "pred_mask, reverse_mask"
 
 
-def test_a_model_is_left_as_it_was():
-    net = Net().eval()
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_is_left_as_it_was(training):
+    net = Net().train(training)
     net.conv.weight.grad = torch.ones_like(net.conv.weight)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     torch.manual_seed(5)
@@ -87,7 +88,7 @@ def test_a_model_is_left_as_it_was():
     torch.manual_seed(5)
     check_model(net, size=16)
     assert torch.equal(torch.rand(3), expected)
-    assert not net.training
+    assert net.training is training
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
     assert torch.equal(net.conv.weight.grad, torch.ones_like(net.conv.weight))
     assert net.conv.bias.grad is None

@@ -35,11 +35,12 @@ def test_what_a_step_keeps_is_counted_once_and_without_parameters():
             self.scale = nn.Parameter(torch.ones(1))
 
         def forward(self, image):
-            y = image * self.scale  # keeps image (its storage), and the parameter
-            return {"pred_mask": (y * y)[:, :1]}  # keeps y twice, one storage
+            y = image * self.scale  # keeps image
+            z = y * y * self.scale  # keeps y twice, which is one storage, y * y, and the parameter
+            return {"pred_mask": z[:, :1]}
 
-    assert complexity(Twice(), 16)["activation_bytes"] == 2 * 3 * 16 * 16 * 4
-    assert complexity(Twice(), 16, batch_size=2)["activation_bytes"] == 2 * 2 * 3 * 16 * 16 * 4
+    assert complexity(Twice(), 16)["activation_bytes"] == 3 * 3 * 16 * 16 * 4
+    assert complexity(Twice(), 16, batch_size=2)["activation_bytes"] == 2 * 3 * 3 * 16 * 16 * 4
 
 
 def test_the_operations_are_of_one_image():
