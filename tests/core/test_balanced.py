@@ -93,6 +93,15 @@ def test_a_missing_spec_is_refused(tmp_path):
         BalancedDataset(tmp_path / "balanced.json")
 
 
+def test_an_empty_dataset_in_the_mixture_is_refused(folder):
+    class Empty:
+        def __len__(self):
+            return 0
+
+    with pytest.raises(DataError, match="none of them empty"):
+        BalancedDataset([JsonDataset(folder / "list.json"), Empty()])
+
+
 def test_options_and_numbers_that_make_no_sense_are_refused(folder):
     parts = [JsonDataset(folder / "list.json")]
     with pytest.raises(WorkbookError, match=r"\['size'\] belong to the datasets"):
