@@ -85,6 +85,12 @@ def test_a_soft_target_is_best_met_by_itself(loss):
         assert loss(target + shift, target) > best
 
 
+@pytest.mark.parametrize("loss", [SoftIoU(), Dice()])
+def test_a_soft_target_met_exactly_costs_nothing(loss):
+    target = torch.rand(2, 1, 8, 8)
+    assert loss(target, target).item() == pytest.approx(0, abs=1e-6)
+
+
 @each_loss
 def test_padding_has_no_influence(loss):
     preds, target = batch()
@@ -189,3 +195,11 @@ def test_loss_names():
         "bce_loss",
         "mse_loss",
     ]
+
+
+@each_loss
+def test_a_perfect_prediction_has_a_finite_gradient(loss):
+    _, target = batch()
+    preds = target.clone().requires_grad_()
+    loss(preds, target).backward()
+    assert torch.isfinite(preds.grad).all()

@@ -40,7 +40,7 @@ class ImageScore(Score):
         """
         pred_label, label = check_labels(pred_label, label)
         # From 0 up, floats are in the order of their bits read as integers: exact, and one kind of row
-        self._add(torch.stack([pred_label.float().abs().view(torch.int32).long(), label.long()], dim=1))
+        self._add(torch.stack([pred_label.float().view(torch.int32).long(), label.long()], dim=1))
 
     def _counts(self, rows: Tensor) -> Counts:
         marked, tampered = self._probabilities(rows) > self.threshold, rows[:, 1] == 1
