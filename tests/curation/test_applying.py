@@ -223,3 +223,14 @@ def test_any_dataset_is_clean_after_its_plan(tmp_path_factory, make, data):
     report = audit(root / "out")
     assert report.clean, report.faults
     assert contents(source) == before
+
+
+def test_a_json_elsewhere_with_absolute_paths(dataset, tmp_path):
+    image, mask = (next((dataset / part).iterdir()) for part in ("Tp", "Gt"))
+    remake(mask, lambda picture: picture.point(lambda value: value // 255))
+    file = tmp_path / "data/lists/pairs.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps([[str(image), str(mask)]]))
+    (pair,) = correct(file, tmp_path / "out", progress=False).pairs
+    assert pair.mask.read_bytes() != mask.read_bytes()
+    assert audit(tmp_path / "out/pairs.json").clean

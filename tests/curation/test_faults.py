@@ -187,3 +187,10 @@ def test_a_right_name_that_is_taken_is_not_given_twice(dataset, files):
     files[1].with_name(f"{wrong.stem}_gt.png").write_bytes(files[1].read_bytes())
     repairs = {fault.kind: fault.repair for fault in audit(dataset).faults}
     assert repairs["contradictory_name"] == "drop"
+
+
+def test_an_empty_mask_of_an_image_that_was_changed_loses_the_pair(dataset, files):
+    remake(files[1], MASK_FAULTS["empty_mask"])
+    assert audit(dataset).faults[0].repair == "drop"
+    (dataset / "Au/Au_ani_0001.png").unlink()
+    assert audit(dataset).faults[0].repair == "treat_as_authentic"

@@ -113,6 +113,11 @@ def test_a_loop_of_links_ends(tmp_path):
     assert [path.name for path in list_images(tmp_path / "Tp")] == ["a.jpg", "self.jpg"]
 
 
+def test_hidden_files_and_folders_are_no_images(tmp_path):
+    touch(tmp_path, "Tp/.thumbnails/a.jpg", "Tp/._a.jpg", "Tp/a.jpg")
+    assert list_images(tmp_path / "Tp") == [tmp_path / "Tp/a.jpg"]
+
+
 def test_a_pipe_is_no_image(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "link.jpg").symlink_to(tmp_path / "pipe.jpg")

@@ -23,6 +23,7 @@ from workbook.curation.layouts import Layout, PathLike, moved_layout, pair_layou
 from workbook.curation.mask_values import read_mask
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
 from workbook.curation.pixel_repairs import repair_values
+from workbook.curation.whole_files import part_of
 
 MARKER = ".corrections.json"  # in the copy: the plan that made it; hidden, so no listing takes it for data
 PIXEL_ACTIONS = frozenset(
@@ -90,7 +91,7 @@ def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress
             target = building / output.target
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                part = target.with_name(f".{target.name[-100:]}.part")
+                part = part_of(target)
                 _write(output, part, plan.soft)
                 part.replace(target)
         if layout.name == "json":
@@ -261,8 +262,7 @@ def _write_pairs(layout: Layout, outputs: list[Output], folder: Path) -> None:
         for pair in pair_layout(layout).pairs
         if pair.image in targets
     ]
-    target = folder / relative_to(layout.images, layout.root)
-    target.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    (folder / layout.images.name).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
 
 
 def _target_of(pair: Pair, targets: dict[Path, PurePosixPath]) -> PurePosixPath | None:

@@ -13,6 +13,7 @@ from workbook.curation.corrections import Plan, make_plan
 from workbook.curation.errata import errata_names
 from workbook.curation.faults import FaultReport, find_faults
 from workbook.curation.layouts import Layout, moved_layout, resolve_layout
+from workbook.curation.whole_files import write_whole
 
 CLEAN, FAULTY, WRONG_USE = 0, 1, 2
 
@@ -88,11 +89,8 @@ def summary(report: FaultReport) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a text whole or not at all; `-` is standard output."""
+    """Write a text to a file; `-` is standard output."""
     if str(file) == "-":
         sys.stdout.write(text)
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+    else:
+        write_whole(file, text.encode())

@@ -14,6 +14,7 @@ from workbook.core.errors import DataError
 from workbook.curation.faults import Fault, FaultReport
 from workbook.curation.inside import check_inside, relative_to
 from workbook.curation.names import image_stem
+from workbook.curation.whole_files import write_whole
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     # action: its parameters
@@ -121,12 +122,7 @@ class Plan:
 
     def save(self, file: str | os.PathLike[str]) -> Path:
         """Write the plan as JSON, whole or not at all; returns the file's path."""
-        file = Path(file)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        part.write_text(self.to_json(), encoding="utf-8")
-        part.replace(file)
-        return file
+        return write_whole(Path(file), self.to_json().encode())
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> Plan:

@@ -119,7 +119,9 @@ def resolve_layout(
     if masks is None:
         path = Path(images)
         if path.suffix.lower() == ".json" and path.is_file():
-            return Layout("json", path.parent, path, path)
+            files = [file for pair in read_pairs(path) for file in (pair.image, pair.mask) if file]
+            above = os.path.commonpath([os.path.abspath(file) for file in (path.parent, *files)])
+            return Layout("json", Path(above), path, path)
         layout = find_layout(path)
         if authentic is None:
             return layout
@@ -157,6 +159,8 @@ def pair_layout(layout: Layout, rule: Rule | None = None) -> Pairing:
 
 def moved_layout(layout: Layout, root: Path) -> Layout:
     """The same layout below another root; authentic images are in `Au` where the source had none."""
+    if layout.name == "json":
+        return Layout("json", root, root / layout.images.name, root / layout.images.name)
 
     def moved(path: Path) -> Path:
         return root / relative_to(path, layout.root)

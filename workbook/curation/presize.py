@@ -20,6 +20,7 @@ from workbook.curation.mask_values import read_mask
 from workbook.curation.opening import Unreadable, decode, opened
 from workbook.curation.pixel_repairs import repair_values
 from workbook.curation.sizes import resize_nearest
+from workbook.curation.whole_files import write_whole
 
 MAX_PIXELS = 1_000_000_000  # huge images are what this is for
 
@@ -127,11 +128,3 @@ def _shrink_mask(
     buffer = BytesIO()
     Image.fromarray(repair_values(np.ascontiguousarray(values), wanted, [], soft=soft)).save(buffer, "PNG")
     write_whole(target, buffer.getvalue())
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name[-100:]}.part")
-    part.write_bytes(data)
-    part.replace(target)
