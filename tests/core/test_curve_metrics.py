@@ -107,15 +107,17 @@ def chosen(metric):
 @pytest.mark.parametrize("average", ["per_image", "own_threshold", "pooled"])
 def test_best_f1_leaves_authentic_images_out_unless_told(average):
     pred, mask, real = batch(2)
+    pred = pred * torch.tensor([0.4, 0.9]).view(2, 1, 1, 1) + 0.1 * mask  # images that want other thresholds
     both = torch.cat([pred, pred[:1]]), torch.cat([mask, mask[:1] * 0])
     metric = BestPixelF1(average)
     assert score(metric, *both) == pytest.approx(score(BestPixelF1(average), pred, mask))
     assert metric.skipped == 1
     assert score(BestPixelF1(average, empty="zero"), *both) < score(BestPixelF1(average), pred, mask)
     assert score(BestPixelF1(average, empty="one"), EMPTY, EMPTY) == 1
-    assert metric.per_image_values[:2].tolist() == pytest.approx(
-        [score(PixelF1(threshold=t), pred[i : i + 1], mask[i : i + 1]) for i, t in enumerate(chosen(metric))]
-    )
+    each = [
+        score(PixelF1(threshold=t), pred[i : i + 1], mask[i : i + 1]) for i, t in enumerate(chosen(metric))
+    ]
+    assert metric.per_image_values[:2].tolist() == pytest.approx(each)
     assert math.isnan(metric.per_image_values[2])
     padded = score(BestPixelF1(average), pred, mask, real)
     assert padded == pytest.approx(score(BestPixelF1(average), pred * real, mask * real))
