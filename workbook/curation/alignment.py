@@ -30,8 +30,9 @@ REACH = 96  # the largest shift searched, in pixels of the searched map
 
 def change_map(tampered: Image.Image, host: Image.Image, block: int = BLOCK) -> np.ndarray:
     """The greatest difference of the colours, averaged over blocks: uint8 (H/block, W/block)."""
-    difference = ImageChops.difference(tampered.convert("RGB"), host.convert("RGB")).reduce(block)
-    return np.asarray(difference).max(axis=-1)
+    pictures = (picture if picture.mode == "RGB" else picture.convert("RGB") for picture in (tampered, host))
+    red, green, blue = ImageChops.difference(*pictures).reduce(block).split()
+    return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
 
 
 def differs(tampered: Image.Image, host: Image.Image) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ def name_strangers(faults: list[Fault], inspections: Iterable[Inspection]) -> No
     if not lost:
         return
     of_image = {inspection.pair.image: inspection for inspection in inspections}
-    alike: dict[int | None, list[Path]] = defaultdict(list)
+    alike: dict[Hashable, list[Path]] = defaultdict(list)
     for image, inspection in of_image.items():
         if inspection.mask_key is not None:
             alike[inspection.mask_key].append(image)
@@ -42,6 +42,7 @@ def name_strangers(faults: list[Fault], inspections: Iterable[Inspection]) -> No
             continue
         inspection = of_image[fault.image]
         others = [image for image in alike[inspection.mask_key] if image != fault.image]
+        others = [image for image in others if _equal(of_image[image].pair.mask, masks[fault.mask])]
         if others:
             fault.detail.update(fits="the mask of another image", same_mask_as=str(others[0]))
         right = _best_mask(inspection, masks)
@@ -58,6 +59,11 @@ def _marked(path: Path | None) -> np.ndarray | None:
             return read_mask(decode(picture)).values >= THRESHOLD
     except Unreadable:
         return None
+
+
+def _equal(path: Path | None, marked: np.ndarray | None) -> bool:
+    other = _marked(path)
+    return other is not None and marked is not None and np.array_equal(other, marked)
 
 
 def _best_mask(inspection: Inspection, masks: dict[Path | None, np.ndarray | None]) -> Path | None:
