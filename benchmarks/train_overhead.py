@@ -28,7 +28,7 @@ from workbook.core.progress import RunInfo, StepReport
 from workbook.models import MyConvNeXt
 from workbook.show import LiveView, live
 
-BATCH, WARMUP = 8, 5
+BATCH, WARMUP = 8, 15  # past the first reading and the first drawing
 
 
 class Null(nn.Module):
@@ -148,6 +148,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=float, default=1.0, help="times the usual number of steps")
+    parser.add_argument("--only", choices=("ConvNeXt", "1x1"), default="")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     live.in_notebook = lambda: True
@@ -161,7 +163,10 @@ def main() -> None:
         ("ConvNeXt-atto, 128x128", atto, 128, 40),
         ("1x1 convolution, 8x8", Null, 8, 1500),
     ):
-        bare(make(), 20, size), ours(make(), 20, size)  # first use of everything
+        if not name.startswith(given.only):
+            continue
+        steps = round(steps * given.steps)
+        bare(make(), 5, size), ours(make(), 5, size)  # first use of everything
         pairs = []
         for turn in range(given.rounds):
             sides = {}

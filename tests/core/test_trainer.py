@@ -349,7 +349,7 @@ def test_a_dead_worker_names_its_file(tmp_path):
     data.pairs = [
         type("Pair", (), {"image": f"{i}.png", "name": f"{i}.png", "mask": None}) for i in range(22)
     ]
-    with pytest.raises(DataError, match=r"worker.*died while reading 13\.png"):
+    with pytest.raises(DataError, match=r"died while reading 13\.png; look"):
         fit(tmp_path, data=data, workers=2)
 
 
