@@ -2,8 +2,9 @@
 
     python benchmarks/metrics_speed.py --peer .benchmark-env/bin/python
 
-One thread, the same tensors for all, batches of 4. All take turns, a round each, so that what else the
-machine does hits them alike; a ratio is taken per round, and its median is shown. Predictions are model-like:
+One thread, the same tensors for all, batches of 4. Seconds are of processor time, and all take turns, a round
+each, so that what else the machine does hits them alike; a ratio is taken per round, and its median is shown.
+Predictions are model-like:
 a smooth field of logits that is higher inside an ellipse, through a sigmoid. Without --peer, or where
 imdlbenco is not installed there, its rows are left out with a note.
 """
@@ -112,10 +113,10 @@ def peer_cases() -> dict[str, Callable[[list], None]]:
 
 
 def timed(run: Callable[[list], None], data: list) -> float:
-    """Images a second in one run."""
-    start = time.perf_counter()
+    """Images a second of processor time, which waiting for other programs does not lengthen."""
+    start = time.process_time()
     run(data)
-    return BATCH * BATCHES / (time.perf_counter() - start)
+    return BATCH * BATCHES / (time.process_time() - start)
 
 
 def serve() -> None:

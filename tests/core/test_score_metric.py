@@ -111,6 +111,16 @@ def test_a_score_of_nothing_is_undefined(name, kwargs):
         assert math.isnan(metric.compute())
 
 
+@pytest.mark.parametrize("name", ["PixelF1", "PixelAUC", "BestPixelF1", "FalseAlarmRate"])
+def test_a_batch_of_no_images_changes_nothing(name):
+    metric = getattr(metrics, name)()
+    metric.update(torch.zeros(0, 1, 4, 4), torch.zeros(0, 1, 4, 4))
+    rows = data()
+    metric.update(torch.zeros(0, 1, 4, 4), torch.zeros(0, 1, 4, 4), torch.zeros(0, 1, 4, 4))
+    once = getattr(metrics, name)()
+    assert feed(metric, rows) == feed(once, rows)
+
+
 def test_reset_forgets():
     metric = metrics.PixelF1()
     metric.update(torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))

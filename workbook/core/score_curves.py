@@ -13,7 +13,7 @@ from torch import Tensor
 from workbook.core.scores import NAN, above, in_parts, ratio
 
 ONE = 0x3F800000  # the bits of 1.0, the largest float here; from 0 up, floats are in the order of their bits
-DROPPED = 16  # bits of a probability that its level leaves out
+DROPPED = 17  # bits of a probability that its level leaves out
 LEVELS = 2 * (ONE >> DROPPED) + 1
 HEAVY = 1e-4  # share of all pairs (tampered, authentic) in one level from which pixels are sorted after all
 SPREAD = 2e-5  # standard error of the area from which they are, too
@@ -67,7 +67,7 @@ def pixel_ranks(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """For each image, `ranks` of its pixels, (3,) int64, and how many are at each level, (2, LEVELS) int64.
 
-    Pixels are counted in 32,513 levels that are fine near 0 and 1 as well, where a trained model's
+    Pixels are counted in 16,257 levels that are fine near 0 and 1 as well, where a trained model's
     probabilities crowd. Where many pixels of both kinds share a level, all are sorted, so that only ties
     count as ties.
 
