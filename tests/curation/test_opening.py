@@ -42,9 +42,18 @@ def test_a_bomb_is_not_decoded(tmp_path):
 def test_frames_and_orientation(tmp_path, make):
     pictures = [Image.fromarray(make.photograph(number)) for number in range(3)]
     pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:])
+    pictures[0].save(tmp_path / "a.tif", save_all=True, append_images=pictures[1:])
+    pictures[0].save(tmp_path / "one.tif")
+    for name, count in (("a.tif", 3), ("one.tif", 1)):
+        with opened(tmp_path / name) as picture:
+            assert frames(picture) == count
     exif = Image.Exif()
     exif[274] = 6
     pictures[0].save(tmp_path / "a.jpg", exif=exif)
+    pictures[0].save(tmp_path / "turned.tif", tiffinfo={274: 6})
+    with opened(tmp_path / "turned.tif") as picture:
+        assert orientation(picture) == 1
+        assert decode(picture).size == pictures[0].size[::-1] == picture.size
     with opened(tmp_path / "a.gif") as picture:
         assert frames(picture) == 3
         assert orientation(picture) == 1

@@ -230,7 +230,7 @@ def _contradictory_names(
 ) -> Iterator[Fault]:
     """CASIA names that contradict themselves, and those that the errata know to be wrong."""
     pairs = [*pairing.pairs, *map(Pair, pairing.images_without_mask)]
-    taken = {pair.image.with_suffix("") for pair in pairs}
+    taken: set[Path] = set()
     for pair in pairs:
         detail = name_contradiction(pair.image)
         known = errata.right_stem(pair.image) if errata else None
@@ -240,6 +240,7 @@ def _contradictory_names(
             continue
         if pair.image in mask_of:
             detail["right_name"] = right_stem(mask_of[pair.image])
+        taken = taken or {other.image.with_name(other.image.stem) for other in pairs}
         free = pair.image.with_name(detail["right_name"]) not in taken
         taken.add(pair.image.with_name(detail["right_name"]))
         yield Fault("contradictory_name", pair.image, pair.mask, detail, "rename" if free else "drop")

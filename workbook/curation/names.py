@@ -70,7 +70,7 @@ def image_stem(path: str | PurePath) -> str:
     >>> image_stem("Gt/cat_gt.png"), image_stem("Tp/cat.jpg")
     ('cat', 'cat')
     """
-    stem = PurePath(path).stem
+    stem = path.stem if isinstance(path, PurePath) else PurePath(path).stem
     return next((stem.removesuffix(s) for s in MASK_SUFFIXES if stem.endswith(s)), stem)
 
 

@@ -65,6 +65,8 @@ def decode(picture: Image.Image) -> Image.Image:
 
 def frames(picture: Image.Image) -> int:
     """How many frames an opened image has; 1 where its format has no animation."""
+    if picture.format == "TIFF" and getattr(getattr(picture, "tag_v2", None), "next", 1) == 0:
+        return 1  # its directory is the last one; counting would read it twice more
     try:
         return int(getattr(picture, "n_frames", 1))
     except _BROKEN as error:
@@ -73,8 +75,8 @@ def frames(picture: Image.Image) -> int:
 
 def orientation(picture: Image.Image) -> int:
     """The EXIF orientation of an opened image, 1 (upright) to 8; 1 where it has none."""
-    if "exif" not in picture.info and picture.format not in ("TIFF", "MPO", "WEBP"):
-        return 1  # spares the parsing
+    if "exif" not in picture.info or picture.format == "TIFF":  # Pillow turns a TIFF upright by itself
+        return 1
     try:
         value = picture.getexif().get(ORIENTATION, 1)
     except _BROKEN as error:
