@@ -22,7 +22,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-BATCH, BATCHES, SIZE = 4, 2, 512
+BATCH, BATCHES, SIZE = 4, 4, 512
 
 
 def batches() -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -46,11 +46,11 @@ def bare(pred: torch.Tensor, mask: torch.Tensor) -> None:
         (marked & tampered).sum(), (marked & ~tampered).sum(), (~marked & tampered).sum()
 
 
-def fresh(make: Callable[[], list], each_image: bool = False) -> Callable[[list], None]:
-    """Update and compute new metrics on all batches; `each_image` where a metric has no per-image average."""
+def whole(make: Callable[[], list], each_image: bool = False) -> Callable[[list], None]:
+    """Update and compute metrics on all batches; `each_image` where a metric has no per-image average."""
+    metrics = make()
 
     def run(data: list) -> None:
-        metrics = make()
         for pred, mask in data:
             for p, m in zip(pred.split(1), mask.split(1)) if each_image else [(pred, mask)]:  # noqa: B905
                 for metric in metrics:
@@ -59,7 +59,9 @@ def fresh(make: Callable[[], list], each_image: bool = False) -> Callable[[list]
                         metric.compute()
                         metric.reset()
         if not each_image:
-            [metric.compute() for metric in metrics]
+            for metric in metrics:
+                metric.compute()
+                metric.reset()
 
     return run
 
@@ -86,14 +88,14 @@ def cases() -> dict[str, Callable[[list], None]]:
 
     return {
         "three bare boolean sums": lambda data: [bare(*batch) for batch in data],
-        "ours: PixelF1 and PixelIoU": fresh(lambda: [PixelF1(), PixelIoU()]),
-        "ours: PixelF1": fresh(lambda: [PixelF1()]),
-        "torchmetrics: BinaryF1Score": fresh(lambda: [IntegerF1()]),
-        "ours: BestPixelF1": fresh(lambda: [BestPixelF1()]),
-        "ours: PixelAUC": fresh(lambda: [PixelAUC()]),
-        "ours: PixelAUC, pooled": fresh(lambda: [PixelAUC("pooled")]),
-        "torchmetrics: BinaryAUROC, exact, each image": fresh(lambda: [IntegerAUROC()], each_image=True),
-        "torchmetrics: BinaryAUROC, 1,000 bins, each image": fresh(
+        "ours: PixelF1 and PixelIoU": whole(lambda: [PixelF1(), PixelIoU()]),
+        "ours: PixelF1": whole(lambda: [PixelF1()]),
+        "torchmetrics: BinaryF1Score": whole(lambda: [IntegerF1()]),
+        "ours: BestPixelF1": whole(lambda: [BestPixelF1()]),
+        "ours: PixelAUC": whole(lambda: [PixelAUC()]),
+        "ours: PixelAUC, pooled": whole(lambda: [PixelAUC("pooled")]),
+        "torchmetrics: BinaryAUROC, exact, each image": whole(lambda: [IntegerAUROC()], each_image=True),
+        "torchmetrics: BinaryAUROC, 1,000 bins, each image": whole(
             lambda: [IntegerAUROC(thresholds=1000)], True
         ),
         "scikit-learn: roc_auc_score, each image": scikit,
