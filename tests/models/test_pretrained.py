@@ -1,5 +1,5 @@
 import socket
-import time
+import threading
 
 import pytest
 import timm
@@ -140,10 +140,24 @@ def test_a_network_that_swallows_everything_is_given_up(empty_cache, monkeypatch
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        begin = time.monotonic()
         with pytest.raises(ModelError, match="does not answer"):
             timm_backbone(NAME, pretrained=True)
-        assert time.monotonic() - begin < 30  # timm by itself retries for 46 s
+
+
+def test_a_look_up_that_never_returns_is_not_waited_for(empty_cache, monkeypatch):
+    release, returned = threading.Event(), []
+
+    def stuck(*_, **__):
+        release.wait(20)
+        returned.append(True)
+        raise OSError
+
+    monkeypatch.setattr(pretrained, "NETWORK_SECONDS", 0.1)
+    monkeypatch.setattr("urllib.request.urlopen", stuck)
+    with pytest.raises(ModelError, match="does not answer"):
+        timm_backbone(NAME, pretrained=True)
+    assert not returned
+    release.set()
 
 
 def test_hf_hub_offline_is_heeded(empty_cache, monkeypatch):
