@@ -1,0 +1,226 @@
+"""The embedded dataset: small, made from scikit-image's own photographs, the same bytes every time, no network.
+
+`casia-mini` has CASIA's layout and names. A splice puts a region of a noisy camera's picture into a clean
+camera's; a copy-move stays within one picture. The faults of `workbook.curation.planted` are in it on purpose.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from workbook.core.errors import DataError
+from workbook.curation.planted import plant_faults
+
+# CASIA's category of each photograph (all public domain or CC0, shipped inside scikit-image).
+TRAIN_PHOTOGRAPHS = {
+    "astronaut": "cha",
+    "coffee": "art",
+    "hubble_deep_field": "nat",
+    "retina": "txt",
+    "stereo_motorcycle": "sec",
+    "brick": "arc",
+    "gravel": "nat",
+    "camera": "cha",
+}
+TEST_PHOTOGRAPHS = {"chelsea": "ani", "rocket": "sec", "immunohistochemistry": "txt", "grass": "pla"}
+SIZES = ((256, 384), (384, 256))  # (height, width), as in CASIA v1
+HOST_NOISE = (0.0, 1.5)  # standard deviation of the sensor noise in grey levels
+DONOR_NOISE = (6.0, 11.0)
+REGION_AREA = (0.04, 0.25)  # of the image
+SEED = 20130708
+
+
+@dataclass(frozen=True)
+class Part:
+    """How much of what one half of the dataset holds, and where its photograph ids start."""
+
+    name: str
+    photographs: dict[str, str]
+    authentic: int
+    spliced: int
+    copy_moved: int
+    first_id: int
+    faults: bool
+
+
+PARTS = (
+    Part("train", TRAIN_PHOTOGRAPHS, authentic=42, spliced=54, copy_moved=26, first_id=1, faults=True),
+    Part("test", TEST_PHOTOGRAPHS, authentic=14, spliced=16, copy_moved=10, first_id=501, faults=False),
+)
+
+
+def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> Path:
+    """Write the embedded dataset below `root` unless it is there already; return its folder.
+
+    The folder appears whole or not at all, so two processes may ask for it at once. It holds
+    `train/{Tp,Gt,Au}` and `test/{Tp,Gt,Au}`: JPEG images and PNG masks of 384x256 or 256x384 pixels. No
+    photograph of `test` occurs in `train`. `truth.json` lists the planted faults; nothing in the library reads it.
+
+    Args:
+        name: `"casia-mini"`.
+        root: the folder to write into; made when missing.
+
+    Raises:
+        DataError: an unknown name, or `root` is a file or cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as root:  # doctest: +SKIP
+    ...     sorted(path.name for path in sample("casia-mini", root).iterdir())
+    ['test', 'train', 'truth.json']
+    """
+    if name not in MAKERS:
+        raise DataError(f"no embedded dataset is called {name!r}; choose from {', '.join(MAKERS)}")
+    folder = Path(root) / name
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
+    except OSError as error:
+        raise DataError(
+            f"{root}: cannot write the embedded dataset there ({error.strerror}); choose another"
+        ) from error
+    try:
+        MAKERS[name](building)
+        building.chmod(0o755)
+        building.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was first, with the same bytes
+            raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def make_casia_mini(folder: Path) -> None:
+    """Write both parts of casia-mini into an empty folder."""
+    rng = np.random.default_rng(SEED)
+    for part in PARTS:
+        _make_part(folder / part.name, part, rng)
+    plant_faults(folder, [part.name for part in PARTS if part.faults], rng)
+
+
+def _make_part(folder: Path, part: Part, rng: np.random.Generator) -> None:
+    for kind in ("Tp", "Gt", "Au"):
+        (folder / kind).mkdir(parents=True)
+    names = list(part.photographs)
+    hosts = []
+    for number in range(part.authentic):
+        photograph = names[number % len(names)]
+        host = _add_noise(_crop(photograph, SIZES[number % 2], rng), HOST_NOISE, rng)
+        identity = f"{part.photographs[photograph]}{part.first_id + number:04d}"
+        hosts.append((photograph, identity, host))
+        _save_jpeg(host, folder / "Au" / f"Au_{identity[:3]}_{identity[3:]}.jpg", rng)
+    next_donor = part.first_id + part.authentic
+    for number in range(part.spliced + part.copy_moved):
+        photograph, identity, host = hosts[number % len(hosts)]
+        if number < part.spliced:
+            others = [other for other in names if other != photograph]
+            donor = others[int(rng.integers(len(others)))]
+            donor_identity = f"{part.photographs[donor]}{next_donor + number:04d}"
+            tampered, mask = _splice(host, donor, rng)
+            stem = f"Sp_D_NNN_A_{donor_identity}_{identity}_{part.first_id + number:04d}"
+        else:
+            tampered, mask = _copy_move(host, rng)
+            stem = f"Sp_S_NNN_A_{identity}_{identity}_{part.first_id + number:04d}"
+        _save_jpeg(tampered, folder / "Tp" / f"{stem}.jpg", rng)
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "Gt" / f"{stem}_gt.png")
+
+
+def _photograph(name: str) -> np.ndarray:
+    """One of scikit-image's photographs as uint8 (H, W, 3)."""
+    from skimage import data  # only the maker of the dataset needs scikit-image
+
+    photograph = data.stereo_motorcycle()[0] if name == "stereo_motorcycle" else getattr(data, name)()
+    return np.stack([photograph] * 3, axis=-1) if photograph.ndim == 2 else photograph[..., :3]
+
+
+def _crop(name: str, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A random crop of (height, width); the other orientation where the photograph is too small."""
+    photograph = _photograph(name)
+    height, width = size if photograph.shape[0] >= size[0] and photograph.shape[1] >= size[1] else size[::-1]
+    top = int(rng.integers(photograph.shape[0] - height + 1))
+    left = int(rng.integers(photograph.shape[1] - width + 1))
+    crop = photograph[top : top + height, left : left + width]
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def _add_noise(image: np.ndarray, sigmas: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
+    """The image as a camera with a sensor noise drawn from `sigmas` would have taken it."""
+    noisy = image + rng.normal(0.0, rng.uniform(*sigmas), image.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def _splice(host: np.ndarray, donor: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The host with a region of the donor's photograph, taken by a noisier camera with a JPEG history."""
+    height, width = host.shape[:2]
+    crop = _crop(donor, (height, width), rng)
+    if crop.shape != host.shape:
+        crop = np.ascontiguousarray(np.rot90(crop))
+    crop = _recompress(_add_noise(crop, DONOR_NOISE, rng), int(rng.integers(80, 96)))
+    mask = _region(crop, rng)
+    return _paste(host, crop, mask), mask
+
+
+def _copy_move(host: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The host with one of its own regions a second time, at least its own extent away where there is room."""
+    source = _region(host, rng)
+    rows, columns = np.nonzero(source)
+    height, width = host.shape[:2]
+    best = (0, 0)
+    for _ in range(20):
+        down = int(rng.integers(-rows.min(), height - rows.max()))
+        right = int(rng.integers(-columns.min(), width - columns.max()))
+        if abs(down) + abs(right) > abs(best[0]) + abs(best[1]):
+            best = (down, right)
+    moved, mask = np.roll(host, best, axis=(0, 1)), np.roll(source, best, axis=(0, 1))
+    return _paste(host, moved, mask), mask
+
+
+def _region(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A connected union of superpixels that follows the image's own edges, as bool (H, W)."""
+    from skimage.measure import label
+    from skimage.segmentation import slic
+
+    segments = slic(image, n_segments=60, compactness=12, sigma=1, start_label=0)
+    centres = np.array([np.argwhere(segments == number).mean(axis=0) for number in range(segments.max() + 1)])
+    start = centres[int(rng.integers(len(centres)))]
+    area = rng.uniform(*REGION_AREA) * segments.size
+    mask = np.zeros(segments.shape, dtype=bool)
+    for number in np.argsort(((centres - start) ** 2).sum(axis=1)):
+        grown = mask | (segments == number)
+        if mask.any() and grown.sum() > area:
+            break
+        mask = grown
+    parts = label(mask)
+    return parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1
+
+
+def _paste(host: np.ndarray, other: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The other's pixels where the mask is, feathered over about a pixel, as an editor's brush would."""
+    from scipy.ndimage import gaussian_filter
+
+    alpha = gaussian_filter(mask.astype(np.float32), 0.7)[..., None]
+    return np.rint(alpha * other + (1 - alpha) * host).astype(np.uint8)
+
+
+def _recompress(image: np.ndarray, quality: int) -> np.ndarray:
+    buffer = BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def _save_jpeg(image: np.ndarray, path: Path, rng: np.random.Generator) -> None:
+    Image.fromarray(image).save(path, "JPEG", quality=int(rng.integers(90, 99)))
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {"casia-mini": make_casia_mini}
