@@ -1,0 +1,151 @@
+"""What all pictures share: colours, figures that a notebook shows once, images, and outlines of masks.
+
+The colours are those of Okabe and Ito, which people with any colour vision tell apart; nothing is told by
+colour alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+from workbook.show.display import Map, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The eight of Okabe and Ito (Color Universal Design, 2008).
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+DASHES = ("-", "--", ":", "-.")
+
+DPI = 80  # a stored notebook holds every picture
+LARGEST = 1000  # pixels of a side that are drawn; more are not seen at this size
+SMALL = 8  # points
+
+Save = str | os.PathLike[str] | None
+
+
+def new_figure(width: float, height: float, title: str | None = None) -> Figure:
+    """An empty figure of that size in inches that packs images tightly."""
+    figure = plt.figure(figsize=(width, height), dpi=DPI, layout="compressed")
+    if title:
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def grid(
+    rows: int,
+    columns: int,
+    *,
+    width: float = 10,
+    heights: Sequence[float] | None = None,
+    title: str | None = None,
+) -> tuple[Figure, list[list[Axes]]]:
+    """A grid of axes without ticks.
+
+    Args:
+        rows: how many.
+        columns: how many.
+        width: of the figure, in inches.
+        heights: of each row, as a share of a column's width; 1 if None.
+        title: above all.
+    """
+    shares = list(heights or [1.0] * rows)
+    figure = new_figure(width, width / columns * sum(shares) + 0.3 * rows + 0.3, title)
+    spec = figure.add_gridspec(rows, columns, height_ratios=shares)
+    axes = [[figure.add_subplot(spec[row, column]) for column in range(columns)] for row in range(rows)]
+    for each in (one for row in axes for one in row):
+        each.set_axis_off()
+    return figure, axes
+
+
+def one_axes(ax: Axes | None, width: float = 5, height: float = 3.4) -> Axes:
+    """The axes given, or those of a new figure."""
+    return new_figure(width, height).add_subplot() if ax is None else ax
+
+
+def finish(figure: Figure, save: Save = None) -> Figure:
+    """Save the figure if asked to, and take it from pyplot, which would show it a second time.
+
+    The file appears whole or not at all; its suffix names the format.
+    """
+    if save is not None:
+        file = Path(save)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f"{file.stem}.part{file.suffix or '.png'}")
+        figure.savefig(part)
+        part.replace(file)
+    plt.close(figure)
+    return figure
+
+
+def root(ax: Axes) -> Figure:
+    """The figure that axes are in, also where they are in a sub-figure."""
+    figure: Any = ax.figure
+    while figure.figure is not figure:
+        figure = figure.figure
+    return figure
+
+
+def height_of(pictures: Sequence[Picture | Map]) -> float:
+    """A row's height as a share of a column's width: no more than a square, so portraits are not huge."""
+    return min(1.0, max((picture.shape[0] / picture.shape[1] for picture in pictures), default=1.0))
+
+
+def draw_image(ax: Axes, picture: Picture | Map, title: str = "", **how: Any) -> None:
+    """Draw a picture in its own pixel coordinates, made smaller where it has more pixels than are seen."""
+    height, width = picture.shape[:2]
+    factor = max(1, max(height, width) // LARGEST)
+    if factor > 1:
+        picture = np.asarray(Image.fromarray(picture).reduce(factor))
+    ax.imshow(picture, extent=(-0.5, width - 0.5, height - 0.5, -0.5), **how)
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=SMALL)
+
+
+def draw_map(ax: Axes, values: Map, title: str = "", cmap: str = "gray") -> None:
+    """Draw values in [0, 1], always on the same scale."""
+    draw_image(ax, values, title, cmap=cmap, vmin=0, vmax=1)
+
+
+def draw_outline(ax: Axes, mask: Map, colour: str = YELLOW, level: float = 0.5) -> None:
+    """Draw a mask's outline: a line between two black ones, so that it is seen on any ground.
+
+    Args:
+        ax: where the image is drawn, in pixel coordinates.
+        mask: (H, W) in [0, 1].
+        colour: of the inner line.
+        level: what is above it is inside.
+    """
+    if not (mask > level).any():
+        return
+    height, width = mask.shape
+    step = max(1, max(height, width) // LARGEST)
+    inside = np.pad((mask[::step, ::step] > level).astype(np.float32), 1)  # so that it closes at the border
+    x = np.arange(-1, inside.shape[1] - 1) * step
+    y = np.arange(-1, inside.shape[0] - 1) * step
+    limits = ax.get_xlim(), ax.get_ylim()
+    for line_width, line_colour in ((2.6, BLACK), (1.2, colour)):
+        ax.contour(x, y, inside, levels=[0.5], colors=[line_colour], linewidths=line_width)
+    ax.set(xlim=limits[0], ylim=limits[1])
+
+
+def shorten(text: str, length: int = 34) -> str:
+    """A long name with its middle left out.
+
+    >>> shorten("Sp_D_NNN_A_art0087_nat0003_0045.jpg", 20)
+    'Sp_D_NNN_…3_0045.jpg'
+    """
+    if len(text) <= length:
+        return text
+    tail = length // 2
+    return f"{text[: length - tail - 1]}…{text[-tail:]}"

@@ -1,0 +1,223 @@
+"""Grids of images: pairs, batches, repairs, channels and feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from workbook.core.errors import DataError
+from workbook.core.pairs import Pair
+from workbook.curation.names import CasiaName
+from workbook.show.canvas import Save, draw_image, draw_map, draw_outline, finish, grid, height_of, shorten
+from workbook.show.display import Map, Picture, to_map, to_maps, to_picture, to_pictures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def show_pairs(
+    pairs: Iterable[Pair], columns: int = 4, title: str | None = None, *, save: Save = None
+) -> Figure:
+    """Images with the outline of their masks, each with its name, its kind, and how much of it is marked.
+
+    Args:
+        pairs: what to show; `dataset_pairs[:8]` for the first eight.
+        columns: images in a row.
+        title: above all.
+        save: a file to write the figure to.
+
+    Raises:
+        DataError: nothing to show, or a file that cannot be read (see `show_faults` for such files).
+    """
+    pairs = list(pairs)
+    pictures = [to_picture(pair.image) for pair in pairs]
+    maps = [None if pair.mask is None else to_map(pair.mask) for pair in pairs]
+    titles = [f"{shorten(pair.name)}\n{_what(pair, mask)}" for pair, mask in zip(pairs, maps, strict=True)]
+    return _outlined(pictures, maps, titles, columns, title, save)
+
+
+def kind_of(name: str | Path, authentic: bool | None = None) -> str:
+    """`"authentic"`, `"copy-move"` or `"splice"`, by a CASIA name; `""` where the name does not say.
+
+    >>> kind_of("Sp_D_CND_A_pla0005_pla0023_0281.jpg"), kind_of("Au_ani_0001.jpg"), kind_of("cat.jpg")
+    ('splice', 'authentic', '')
+    """
+    stem = Path(name).stem
+    if authentic or (authentic is None and (stem.startswith("Au_") or stem.endswith("_au"))):
+        return "authentic"
+    parts = CasiaName.parse(Path(name))
+    return "" if parts is None else "copy-move" if parts.copy_move else "splice"
+
+
+def show_batch(
+    batch: Mapping[str, Any] | tuple[Any, Any],
+    columns: int = 4,
+    title: str | None = None,
+    *,
+    limit: int = 16,
+    save: Save = None,
+) -> Figure:
+    """A batch as the model sees it, prepared or still uint8: images, outlines of masks, labels.
+
+    Args:
+        batch: the fields `image` (B, 3, H, W) and, where there are, `mask`, `label`, `name`; or
+            `(image, mask)`.
+        columns: images in a row.
+        title: above all.
+        limit: no more than so many images.
+        save: a file to write the figure to.
+    """
+    fields = dict(batch) if isinstance(batch, Mapping) else dict(zip(("image", "mask"), batch, strict=True))
+    if "image" not in fields:
+        raise DataError(f"the batch has no image, only {sorted(fields)}; give the fields of a dataset")
+    pictures = to_pictures(fields["image"])[:limit]
+    masks, names = fields.get("mask"), fields.get("name")
+    maps = to_maps(None if masks is None else masks[:limit], pictures)
+    titles = []
+    for i, mask in enumerate(maps):
+        label = float(fields["label"][i]) if "label" in fields else None
+        said = "" if label is None else f"label {label:g}"
+        marked = "" if mask is None else f"{np.mean(mask > 0.5):.1%} marked"
+        titles.append(
+            "\n".join(
+                filter(None, [shorten(names[i]) if names else "", ", ".join(filter(None, [said, marked]))])
+            )
+        )
+    return _outlined(pictures, maps, titles, columns, title, save)
+
+
+def show_repair(before: Pair, after: Pair, *, save: Save = None) -> Figure:
+    """A pair before and after a correction, the mask's outline drawn at its own size on each.
+
+    Args:
+        before: as it was.
+        after: as it is in the copy.
+        save: a file to write the figure to.
+    """
+    pictures = [to_picture(pair.image) for pair in (before, after)]
+    maps = [None if pair.mask is None else to_map(pair.mask) for pair in (before, after)]
+    figure, axes = grid(
+        2, 2, width=8, heights=[height_of(pictures), height_of([m for m in maps if m is not None])]
+    )
+    for column, word in enumerate(("before", "after")):
+        picture, mask, pair = pictures[column], maps[column], (before, after)[column]
+        draw_image(axes[0][column], picture, f"{word}: {shorten(pair.name, 40)}\n{_what(pair, mask)}")
+        if mask is not None:
+            draw_outline(axes[0][column], mask)
+            draw_map(axes[1][column], mask, f"mask, {mask.shape[1]} wide and {mask.shape[0]} high")
+        else:
+            _say(axes[1][column], "no mask")
+    return finish(figure, save)
+
+
+def show_channels(
+    channels: torch.Tensor | np.ndarray[Any, Any],
+    names: Sequence[str] | None = None,
+    *,
+    columns: int = 4,
+    title: str | None = None,
+    save: Save = None,
+) -> Figure:
+    """The channels of one sample, e.g. noise residuals: zero is the middle grey, each has its own scale.
+
+    Args:
+        channels: (C, H, W) or (1, C, H, W), any range.
+        names: one a channel.
+        columns: channels in a row.
+        title: above all.
+        save: a file to write the figure to.
+    """
+    values = torch.as_tensor(channels).detach().float().cpu()
+    values = values[0] if values.ndim == 4 else values
+    if values.ndim != 3 or not len(values):
+        raise DataError(f"shape {tuple(values.shape)} has no channels to show; give (C, H, W)")
+    names = names or [f"channel {number}" for number in range(len(values))]
+    columns = min(columns, len(values))
+    rows = -(-len(values) // columns)
+    figure, axes = grid(
+        rows,
+        columns,
+        width=min(10, 3.4 * columns),
+        heights=[height_of([values[0].numpy()])] * rows,
+        title=title,
+    )
+    for i, (channel, name) in enumerate(zip(values, names, strict=True)):
+        _draw_signed(axes[i // columns][i % columns], channel, name)
+    return finish(figure, save)
+
+
+def show_feature_maps(
+    maps: Mapping[str, torch.Tensor], channels: int = 6, title: str | None = None, *, save: Save = None
+) -> Figure:
+    """The first channels of each layer's output, one row a layer, each channel on its own scale.
+
+    Args:
+        maps: from a layer's name to (1, C, h, w) or (C, h, w), as `workbook.core.feature_maps` returns them.
+        channels: how many of each layer.
+        title: above all.
+        save: a file to write the figure to.
+    """
+    layers = {
+        name: (value[0] if value.ndim == 4 else value).detach().float().cpu() for name, value in maps.items()
+    }
+    if not layers:
+        raise DataError("there are no feature maps to show; give what feature_maps returns")
+    heights = [height_of([value[0].numpy()]) for value in layers.values()]
+    figure, axes = grid(len(layers), channels, width=10, heights=heights, title=title)
+    for row, (name, value) in zip(axes, layers.items(), strict=True):
+        for number, ax in enumerate(row[: len(value)]):
+            low, high = (float(limit) for limit in torch.aminmax(value[number]))
+            draw_image(ax, value[number].numpy(), cmap="gray", vmin=low, vmax=max(high, low + 1e-12))
+        row[0].set_title(
+            f"{name}: {len(value)} × {value.shape[1]} × {value.shape[2]}", fontsize=8, loc="left"
+        )
+    return finish(figure, save)
+
+
+def _draw_signed(ax: Axes, channel: torch.Tensor, name: str) -> None:
+    # the rarest values set no scale, or one bright pixel would turn all else grey
+    reach = max(float(np.quantile(channel.abs().numpy(), 0.995)), 1e-12)
+    draw_image(ax, channel.numpy(), f"{name}, ±{reach:.2g}", cmap="gray", vmin=-reach, vmax=reach)
+
+
+def _say(ax: Axes, text: str) -> None:
+    ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, transform=ax.transAxes, wrap=True)
+
+
+def _what(pair: Pair, mask: Map | None) -> str:
+    kind = kind_of(pair.name, pair.authentic)
+    marked = "" if mask is None else f"{np.mean(mask > 0.5):.1%} marked"
+    return ", ".join(filter(None, [kind, marked]))
+
+
+def _outlined(
+    pictures: Sequence[Picture],
+    maps: Sequence[Map | None],
+    titles: Sequence[str],
+    columns: int,
+    title: str | None,
+    save: Save,
+) -> Figure:
+    """A grid of pictures with the outlines of their masks."""
+    if not pictures:
+        raise DataError("there is nothing to show; the list is empty")
+    columns = min(columns, len(pictures))
+    rows = [pictures[first : first + columns] for first in range(0, len(pictures), columns)]
+    figure, axes = grid(
+        len(rows),
+        columns,
+        width=min(10, 3.4 * columns),
+        heights=[height_of(row) for row in rows],
+        title=title,
+    )
+    places = [ax for row in axes for ax in row]
+    for ax, picture, mask, words in zip(places, pictures, maps, titles):  # noqa: B905  (a last row may be short)
+        draw_image(ax, picture, words)
+        if mask is not None:
+            draw_outline(ax, mask)
+    return finish(figure, save)

@@ -1,0 +1,209 @@
+"""What a model marked, beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from workbook.core import scores as formulas
+from workbook.core.errors import DataError
+from workbook.show.canvas import (
+    BLUE,
+    SMALL,
+    VERMILION,
+    YELLOW,
+    Save,
+    draw_image,
+    draw_map,
+    draw_outline,
+    finish,
+    grid,
+    height_of,
+    one_axes,
+    root,
+    shorten,
+)
+from workbook.show.display import Map, Picture, to_map, to_maps, to_picture, to_pictures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# From what a pixel turned out to be to its colour, its stripes' colour and their direction (as hatch).
+HITS: dict[str, tuple[str, str, str]] = {
+    "found": (YELLOW, YELLOW, ""),
+    "false alarm": (VERMILION, "#000000", "///"),
+    "missed": (BLUE, "#FFFFFF", "\\\\\\"),
+}
+
+
+def show_predictions(
+    images: Any,
+    masks: Iterable[Any] | None,
+    maps: Iterable[Any],
+    names: Sequence[str] | None = None,
+    scores: Sequence[float] | None = None,
+    threshold: float = 0.5,
+    worst_first: bool = False,
+    *,
+    limit: int = 8,
+    title: str | None = None,
+    save: Save = None,
+) -> Figure:
+    """Image, truth, probability, and both laid over each other; one row an image.
+
+    Args:
+        images: tensors, arrays or paths, of any sizes; or a batch (B, 3, H, W).
+        masks: the truth of each; None for one without, which counts as authentic; None for all if unknown.
+        maps: the predicted probabilities, each of its image's size.
+        names: shown at the left.
+        scores: shown with the names, and what "worst" goes by; each image's pixel F1 if None (for an
+            authentic image, the share of pixels that were left alone).
+        threshold: a pixel is marked where the probability is above it.
+        worst_first: the lowest scores first; an undefined score comes last.
+        limit: no more than so many rows.
+        title: above all.
+        save: a file to write the figure to.
+
+    Raises:
+        DataError: numbers or sizes that do not go together.
+    """
+    pictures = to_pictures(images)
+    truths = to_maps(masks, pictures)
+    probabilities = [to_map(one) for one in maps]
+    for number, (picture, *others) in enumerate(_zipped(pictures, probabilities, truths)):
+        for other in others:
+            if other is not None and other.shape != picture.shape[:2]:
+                raise DataError(
+                    f"image {number} is {picture.shape[:2]} and its map or mask {other.shape}; "
+                    "bring both to one size"
+                )
+    known = masks is not None
+    values = _scores(probabilities, truths, threshold) if scores is None and known else scores
+    order = list(range(len(pictures)))
+    if worst_first and values is not None:
+        order.sort(key=lambda i: (np.isnan(values[i]), values[i]))
+    order = order[:limit]
+    heights = [height_of([pictures[i]]) for i in order]
+    figure, axes = grid(len(order), 4 if known else 3, width=10, heights=heights, title=title)
+    for row, i in zip(axes, order, strict=True):
+        truth = np.zeros_like(probabilities[i]) if truths[i] is None else truths[i]
+        words = [shorten(names[i])] if names is not None else []
+        words += [f"{float(values[i]):.3f}"] if values is not None else []
+        draw_image(row[0], pictures[i], "\n".join(words))
+        draw_map(row[-2], probabilities[i], cmap="magma")
+        if known:
+            draw_map(row[1], truth)
+        draw_image(
+            row[-1], overlay(pictures[i], truth if known else probabilities[i], probabilities[i], threshold)
+        )
+    headings = ["", *(["truth"] if known else []), "probability, dark 0 to bright 1", f"above {threshold:g}"]
+    for ax, heading in zip(axes[0][1:], headings[1:], strict=True):
+        ax.set_title(heading, fontsize=SMALL)
+    _legend(figure, list(HITS) if known else ["found"], "" if known else "marked")
+    return finish(figure, save)
+
+
+def overlay(picture: Picture, truth: Map, probability: Map, threshold: float = 0.5) -> Picture:
+    """The image in grey under what was found (plain), marked wrongly (dark stripes), missed (light stripes).
+
+    Args:
+        picture: uint8 (H, W, 3).
+        truth: (H, W) in [0, 1], tampered above 0.5.
+        probability: (H, W) in [0, 1], marked above the threshold.
+        threshold: in [0, 1].
+
+    Returns:
+        uint8 (H, W, 3).
+
+    >>> grey = np.zeros((1, 2, 3), dtype=np.uint8)
+    >>> overlay(grey, np.array([[1.0, 0.0]]), np.array([[0.9, 0.1]]))[0].tolist()
+    [[180, 171, 49], [0, 0, 0]]
+    """
+    grey = picture.mean(axis=2, keepdims=True).repeat(3, axis=2)  # (H, W, 3)
+    tampered, marked = truth > 0.5, probability > threshold
+    height, width = tampered.shape
+    period = max(6, max(height, width) // 32)  # pixels, so that stripes look alike at any size
+    down, right = np.indices((height, width), sparse=True)
+    for name, place in zip(HITS, (tampered & marked, ~tampered & marked, tampered & ~marked), strict=True):
+        colour, stripe, direction = HITS[name]
+        along = (down + right) if direction.startswith("/") else (down - right)
+        striped = (along % period < period // 4)[..., None]
+        paint = np.where(striped, _rgb(stripe), _rgb(colour))
+        grey = np.where(place[..., None], 0.25 * grey + 0.75 * paint, grey)
+    return grey.astype(np.uint8)
+
+
+def show_overlay(
+    image: Any,
+    prob: Any,
+    mask: Any = None,
+    *,
+    threshold: float = 0.5,
+    ax: Axes | None = None,
+    title: str = "",
+    save: Save = None,
+) -> Figure:
+    """One image with what a model marked: with the truth, hits, false alarms and misses; without, an outline.
+
+    Args:
+        image: a tensor, an array or a path.
+        prob: the probabilities, of the same size.
+        mask: the truth, if known.
+        threshold: a pixel is marked where the probability is above it.
+        ax: axes to draw into.
+        title: above the image.
+        save: a file to write the figure to.
+    """
+    picture, probability = to_picture(image), to_map(prob)
+    drawn = one_axes(ax, 5, 5 * height_of([picture]) + 0.6)
+    if mask is None:
+        glow = probability[..., None] * _rgb(YELLOW) + (1 - probability[..., None]) * picture
+        draw_image(drawn, (0.5 * glow + 0.5 * picture).astype(np.uint8), title)
+        draw_outline(drawn, probability, level=threshold)
+    else:
+        draw_image(drawn, overlay(picture, to_map(mask), probability, threshold), title)
+        if ax is None:
+            _legend(root(drawn), list(HITS))
+    return finish(root(drawn), save)
+
+
+def _zipped(
+    pictures: list[Picture], probabilities: list[Map], truths: list[Map | None]
+) -> list[tuple[Picture, Map, Map | None]]:
+    if len(pictures) != len(probabilities) or not pictures:
+        raise DataError(f"{len(pictures)} images and {len(probabilities)} maps; give one map an image")
+    return list(zip(pictures, probabilities, truths, strict=True))
+
+
+def _scores(probabilities: list[Map], truths: list[Map | None], threshold: float) -> list[float]:
+    values = []
+    for probability, truth in zip(probabilities, truths, strict=True):
+        target = np.zeros_like(probability) if truth is None else truth
+        counts = formulas.pixel_counts(
+            torch.from_numpy(probability)[None, None],
+            torch.from_numpy(target)[None, None],
+            threshold=threshold,
+        )
+        tampered = bool((target > 0.5).any())
+        values.append(float(formulas.f1(counts) if tampered else 1 - formulas.false_alarm_rate(counts)))
+    return values
+
+
+def _rgb(colour: str) -> np.ndarray[Any, Any]:
+    from matplotlib.colors import to_rgb
+
+    return np.array(to_rgb(colour)) * 255
+
+
+def _legend(figure: Figure, names: list[str], label: str = "") -> None:
+    from matplotlib.patches import Patch
+
+    patches = [
+        Patch(facecolor=HITS[name][0], edgecolor=HITS[name][1], hatch=HITS[name][2], label=label or name)
+        for name in names
+    ]
+    figure.legend(handles=patches, loc="outside lower right", ncols=len(names), fontsize=SMALL, frameon=False)
