@@ -1,0 +1,33 @@
+# Everything that people and CI do here. `make help` lists it; CI calls `make test` and nothing else.
+PYTHON ?= python3
+OUT ?= build/notebooks
+BIN := .venv/bin
+# A container's only user is root, and Jupyter refuses root unless told.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint notebooks bench
+
+help:  ## list what can be made
+	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "make %-10s%s\n", $$1, $$2 }' Makefile
+
+# The stamp is as new as the last installation: it runs again only after pyproject.toml has changed.
+.venv/.installed: pyproject.toml
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,teach]'
+	touch $@
+
+lab: .venv/.installed  ## set up, write the embedded dataset, open JupyterLab; ARGS="--no-browser --port 8899"
+	$(BIN)/workbook sample casia-mini notebooks/data
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT) $(ARGS)
+
+test: lint  ## set up, then lint, unit tests, doctests and the notebooks
+	$(BIN)/pytest --nbval -n 2 --dist loadscope
+
+lint: .venv/.installed  ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+notebooks: .venv/.installed  ## execute the notebooks: DATA=<folder with Tp/ Gt/ [Au/]> OUT=build/notebooks STORE=1
+	$(BIN)/workbook notebooks --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(STORE),--store)
