@@ -5,6 +5,7 @@ from torch import nn
 
 from workbook.core import PixelF1, Segmenter, collate, run_model, validate
 from workbook.core.batch import prepare_batch
+from workbook.core.errors import WorkbookError
 
 
 def batches(*sizes):
@@ -57,6 +58,11 @@ def test_the_mode_comes_back_after_an_error():
     with pytest.raises(KeyError):
         validate(net, batches(2), [], on_batch=lambda *_: {}["none"])
     assert net.training
+
+
+def test_two_metrics_of_one_name_are_refused_before_the_model_runs():
+    with pytest.raises(WorkbookError, match="two metrics are called pixel_f1"):
+        validate(None, batches(2), [PixelF1(), PixelF1(average="pooled")], device="cpu", signature=object())
 
 
 def test_without_masks_there_is_no_loss():

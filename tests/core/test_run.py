@@ -35,6 +35,8 @@ def test_what_cannot_be_watched():
         watched(("pixel_f1", "up"), [PixelF1()], [""])
     with pytest.raises(DataError, match="valid_data"):
         watched(None, [PixelF1()], [])
+    with pytest.raises(WorkbookError, match="two metrics are called pixel_f1"):
+        watched(None, [PixelF1(), PixelF1(average="pooled")], [""])
 
 
 def test_a_copy_does_not_follow_the_training():

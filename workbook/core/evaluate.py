@@ -42,11 +42,15 @@ def validate(
 
     Returns:
         `{"valid_loss": mean over the images, "<metric>": value}`; the loss only where there are masks.
+
+    Raises:
+        WorkbookError: two metrics have one name.
     """
-    from workbook.core.metrics import metric_name, update_metric
+    from workbook.core.metrics import named_metrics, update_metric
 
     device = accelerator.device if accelerator is not None else device or next(model.parameters()).device
     signature = signature or read_signature(model)
+    named = named_metrics(metrics)
     for metric in metrics:
         metric.to(device)
         metric.reset()
@@ -71,4 +75,4 @@ def validate(
     if accelerator is not None and accelerator.num_processes > 1:
         total = accelerator.reduce(torch.tensor(total, device=device), "sum").tolist()
     scores = {"valid_loss": total[0] / total[1]} if total[1] else {}
-    return scores | {metric_name(metric): float(metric.compute()) for metric in metrics}
+    return scores | {name: float(metric.compute()) for name, metric in named.items()}

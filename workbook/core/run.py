@@ -20,7 +20,7 @@ from workbook.core.loading import make_loader
 from workbook.core.logs import Logs, fingerprint, write_environment
 from workbook.core.memory import PeakMemory
 from workbook.core.meter import Meter
-from workbook.core.metrics import metric_name
+from workbook.core.metrics import named_metrics
 from workbook.core.optimizer import MovingAverage, make_optimizer
 from workbook.core.progress import RunInfo, SilentView, TextView, View
 from workbook.core.run_folder import Progress, RunFolder, Saved, configuration
@@ -201,12 +201,13 @@ def watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str,
         tests: names of the sets that are tested; `""` for the only one.
 
     Raises:
-        WorkbookError: there is no such column or direction.
+        WorkbookError: there is no such column or direction, or two metrics have one name.
         DataError: metrics without data to compute them on.
     """
+    named = named_metrics(metrics)
     directions: dict[str, bool] = {"loss": False}
     if tests:
-        scores = {metric_name(m): getattr(m, "higher_is_better", None) is not False for m in metrics}
+        scores = {name: getattr(m, "higher_is_better", None) is not False for name, m in named.items()}
         for name, higher in (scores | {"valid_loss": False}).items():
             directions[name] = higher
             directions |= {f"{test}/{name}": higher for test in tests if test}
@@ -214,7 +215,7 @@ def watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str,
         raise DataError("there are metrics but no valid_data to compute them on; give valid_data")
     wanted, direction = watch if isinstance(watch, tuple) else (watch, None)
     if wanted is None:
-        wanted = metric_name(metrics[0]) if metrics else "valid_loss" if tests else "loss"
+        wanted = next(iter(named)) if named else "valid_loss" if tests else "loss"
     if wanted not in directions:
         near = difflib.get_close_matches(wanted, directions, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(directions)}"
