@@ -1,4 +1,4 @@
-"""Makes `pytest --nbval` the whole command: which kernel, what to sanitize, how long, and figures compared."""
+"""Makes `pytest --nbval` the whole command: kernel, sanitizing, time limit, and figures compared."""
 
 import os
 from pathlib import Path

@@ -117,7 +117,8 @@ def _execute(file: Path, out: Path, environment: dict[str, str]) -> nbformat.Not
     manager = AsyncKernelManager(kernel_spec_manager=_CurrentEnvironment())
     client = NotebookClient(notebook, km=manager, timeout=CELL_SECONDS, record_timing=False)
     try:
-        client.execute(cwd=str(out.resolve()), env=environment)
+        # nbclient leaves a kernel whose manager it was handed running unless it is told to clean up.
+        client.execute(cwd=str(out.resolve()), env=environment, cleanup_kc=True)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         failed = out / f"{file.stem}.failed.ipynb"
         write_whole(failed, nbformat.writes(notebook).encode())
