@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,10 +93,60 @@ def test_a_finished_copy_is_taken_as_it_is(dataset, tmp_path):
     assert len(apply_plan(plan, dataset, tmp_path / "out", progress=False).pairs) == 8
     assert len(correct(dataset, tmp_path / "out", progress=False).pairs) == 8
     assert os.stat(tmp_path / "out/Tp").st_mtime_ns == stamp
+
+
+def test_what_another_plan_or_somebody_else_made_is_left_alone(dataset, tmp_path):
     name = next((dataset / "Gt").iterdir()).name
-    other = Plan([Correction("invert", mask=f"Gt/{name}")])
-    with pytest.raises(DataError, match="no copy made by this plan"):
-        apply_plan(other, dataset, tmp_path / "out", progress=False)
+    by_hand = Plan([Correction("invert", mask=f"Gt/{name}")])
+    apply_plan(by_hand, dataset, tmp_path / "out", progress=False)
+    (tmp_path / "mine").mkdir()
+    before = contents(tmp_path / "out")
+    for out in ("out", "mine"):
+        with pytest.raises(DataError, match="no copy made by this plan; delete it or choose another folder"):
+            apply_plan(Plan(), dataset, tmp_path / out, progress=False)
+        with pytest.raises(DataError, match="no copy made by this plan; delete it or choose another folder"):
+            correct(dataset, tmp_path / out, progress=False)
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_copy_made_by_correct_is_not_audited_again(dataset, tmp_path, monkeypatch):
+    spoil(dataset)
+    first = correct(dataset, tmp_path / "out", progress=False)
+    monkeypatch.setattr(applying, "find_faults", None)
+    assert correct(dataset, tmp_path / "out", progress=False) == first
+
+
+def test_a_copy_of_another_state_of_the_source_is_made_anew(dataset, tmp_path):
+    correct(dataset, tmp_path / "out", progress=False)
+    _, mask = spoil(dataset)
+    correct(dataset, tmp_path / "out", progress=False)
+    correct(dataset, tmp_path / "fresh", progress=False)
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+    assert len(list((tmp_path / "out/Tp").iterdir())) == 3
+    other = dataset.with_name("other")  # another dataset with files of the same names
+    shutil.copytree(dataset, other, copy_function=shutil.copyfile)
+    remake(other / "Gt" / mask.name, lambda picture: picture.transpose(Image.Transpose.ROTATE_180))
+    right = correct(other, tmp_path / "other_out", progress=False)
+    assert len(correct(other, tmp_path / "out", progress=False).pairs) == len(right.pairs)
+    assert contents(tmp_path / "out") == contents(tmp_path / "other_out")
+    assert not (tmp_path / "out.part").exists()
+
+
+def test_the_same_plan_of_a_changed_source_is_applied_anew(dataset, tmp_path):
+    apply_plan(Plan(), dataset, tmp_path / "out", progress=False)
+    mask = next((dataset / "Gt").iterdir())
+    remake(mask, ImageOps.invert)
+    apply_plan(Plan(), dataset, tmp_path / "out", progress=False)
+    assert (tmp_path / "out/Gt" / mask.name).read_bytes() == mask.read_bytes()
+
+
+def test_soft_or_not_is_another_copy(dataset, tmp_path):
+    masks = sorted((dataset / "Gt").iterdir())
+    remake(masks[1], lambda mask: mask.filter(ImageFilter.GaussianBlur(1)))
+    for soft in (True, False, True):
+        correct(dataset, tmp_path / "out", soft=soft, progress=False)
+        values = set(np.asarray(Image.open(tmp_path / "out/Gt" / masks[1].name)).flat)
+        assert (values == {0, 255}) is not soft
 
 
 @pytest.mark.parametrize("out", ["", "copy", ".."])

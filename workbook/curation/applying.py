@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import NEGATIVE, Pair, Pairing
+from workbook.curation.copy_record import CopyRecord, source_digest
 from workbook.curation.corrections import Correction, Plan, make_plan, stem_renamed
 from workbook.curation.faults import find_faults
 from workbook.curation.image_files import converted, upright
@@ -25,7 +26,6 @@ from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
 from workbook.curation.pixel_repairs import repair_values
 from workbook.curation.whole_files import part_of
 
-MARKER = ".corrections.json"  # in the copy: the plan that made it; hidden, so no listing takes it for data
 PIXEL_ACTIONS = frozenset(
     (
         "take_alpha",
@@ -56,7 +56,8 @@ def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress
     """Write a corrected copy of a dataset; the source is only read.
 
     The copy grows in `<out>.part` and is renamed to `out` when it is complete. Killed or out of space, a
-    second call goes on where the first one ended. The same plan on the same source gives the same bytes.
+    second call goes on where the first one ended. The same plan on the same source gives the same bytes, and
+    a copy that is there already is taken as it is; it is made anew where a file of the source has changed.
 
     Args:
         plan: what to correct.
@@ -71,22 +72,26 @@ def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress
         DataError: `out` exists with another plan, lies in the source or around it, or cannot be written.
     """
     layout = resolve_layout(source)
-    folder = Path(out)
+    return _copy(plan, layout, Path(out), CopyRecord(plan.digest, _state(layout)), progress)
+
+
+def _copy(plan: Plan, layout: Layout, folder: Path, record: CopyRecord, progress: bool) -> Pairing:
+    """Write the copy that the record describes, unless it is there."""
     refuse_inside(layout, folder)
     outputs = plan_outputs(plan, layout)
-    record = json.dumps({"plan": plan.digest, "files": len(outputs)}) + "\n"
     if folder.exists():
-        if _read_marker(folder) != record:
-            raise DataError(
-                f"{out}: exists, and is no copy made by this plan; delete it or choose another folder"
-            )
-        return pair_layout(moved_layout(layout, folder))
+        found = CopyRecord.read(folder)
+        if record.same_content(found):
+            return pair_layout(moved_layout(layout, folder))
+        audited = found is not None and found.audit is not None and record.audit is not None
+        if found is None or not (found.plan == record.plan or audited):
+            raise _foreign(folder)
     building = folder.with_name(folder.name + ".part")
     try:
-        if _read_marker(building) != record:
+        if not record.same_content(CopyRecord.read(building)):
             shutil.rmtree(building, ignore_errors=True)
             building.mkdir(parents=True)
-            (building / MARKER).write_text(record, encoding="utf-8")
+        record.write(building)
         for output in tqdm(outputs, desc="correct", unit="file", disable=not progress):
             target = building / output.target
             if not target.exists():
@@ -96,10 +101,12 @@ def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress
                 part.replace(target)
         if layout.name == "json":
             _write_pairs(layout, outputs, building)
+        if folder.exists():  # of an earlier state of the source
+            shutil.rmtree(folder)
         building.rename(folder)
     except OSError as error:
         raise DataError(
-            f"{out}: cannot be written ({error.strerror or error}); make room or choose another folder, "
+            f"{folder}: cannot be written ({error.strerror or error}); make room or choose another folder, "
             "then call again: it goes on where it stopped"
         ) from error
     return pair_layout(moved_layout(layout, folder))
@@ -110,7 +117,8 @@ def correct(
 ) -> Pairing:
     """Audit a dataset, plan the repair of every fault, apply it to a copy, and pair the copy.
 
-    A copy that is there already, made by `correct` from this folder, is taken as it is.
+    A copy that is there already is taken as it is, without an audit, where `correct` made it and no file of
+    the source was touched since; where one was, the copy is made anew.
 
     Args:
         folder: the dataset.
@@ -121,11 +129,28 @@ def correct(
     Raises:
         DataError: as `find_faults` and `apply_plan` do.
     """
-    layout = resolve_layout(folder)
-    if _read_marker(Path(out)) is not None:
-        return pair_layout(moved_layout(layout, Path(out)))
-    report = find_faults(layout, soft=soft, progress=progress)
-    return apply_plan(make_plan(report), layout, out, progress=progress)
+    layout, target = resolve_layout(folder), Path(out)
+    refuse_inside(layout, target)
+    state, found = _state(layout), CopyRecord.read(target)
+    if found is None and target.exists():
+        raise _foreign(target)
+    if found is not None and (found.source, found.audit) == (state, soft):
+        return pair_layout(moved_layout(layout, target))
+    plan = make_plan(find_faults(layout, soft=soft, progress=progress))
+    return _copy(plan, layout, target, CopyRecord(plan.digest, state, soft), progress)
+
+
+def _state(layout: Layout) -> str:
+    """A digest of the files of a dataset as they lie there."""
+    images, masks = _all_files(pair_layout(layout))
+    lists = [layout.images] if layout.name == "json" else []
+    return source_digest([*images, *masks, *lists], layout.root)
+
+
+def _foreign(folder: Path) -> DataError:
+    return DataError(
+        f"{folder}: exists, and is no copy made by this plan; delete it or choose another folder"
+    )
 
 
 def plan_outputs(plan: Plan, layout: Layout) -> list[Output]:
@@ -245,13 +270,6 @@ def refuse_inside(layout: Layout, out: Path) -> None:
     for inner, outer in ((source, target), (target, source)):
         if os.path.commonpath([inner, outer]) == outer:
             raise DataError(f"{out}: lies inside the dataset or around it; choose a folder beside it")
-
-
-def _read_marker(folder: Path) -> str | None:
-    try:
-        return (folder / MARKER).read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 def _write_pairs(layout: Layout, outputs: list[Output], folder: Path) -> None:
