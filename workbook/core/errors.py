@@ -2,7 +2,7 @@
 
 
 class WorkbookError(ValueError):
-    """Base of all errors that the library raises on purpose; the command line prints it without a traceback."""
+    """Base of all errors that the library raises on purpose; the command line prints them in one line."""
 
 
 class DataError(WorkbookError):

@@ -144,7 +144,7 @@ def read_pairs(file: str | os.PathLike[str], *, allow_outside: bool = False) -> 
     """Read a JSON list of `[image, mask]` or `[image, "Negative"]`, the form that IMDL-BenCo writes.
 
     Args:
-        file: the JSON file. Relative paths in it are counted from its folder; absolute ones are taken as they are.
+        file: the JSON file. Relative paths in it are counted from its folder; absolute ones are kept.
         allow_outside: accept relative paths that leave the file's folder (`../x.jpg`).
 
     Raises:

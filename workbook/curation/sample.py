@@ -1,11 +1,12 @@
-"""The embedded dataset: small, made from scikit-image's own photographs, the same bytes every time, no network.
+"""The embedded dataset: small, made from scikit-image's photographs, the same bytes every time, no network.
 
 `casia-mini` has CASIA's layout and names. A splice puts a region of a noisy camera's picture into a clean
-camera's; a copy-move stays within one picture. The faults of `workbook.curation.planted` are in it on purpose.
+camera's; a copy-move stays within one picture. The faults of `planted.py` are in it on purpose.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
@@ -63,7 +64,7 @@ def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> P
 
     The folder appears whole or not at all, so two processes may ask for it at once. It holds
     `train/{Tp,Gt,Au}` and `test/{Tp,Gt,Au}`: JPEG images and PNG masks of 384x256 or 256x384 pixels. No
-    photograph of `test` occurs in `train`. `truth.json` lists the planted faults; nothing in the library reads it.
+    photograph of `test` occurs in `train`. `truth.json` lists the planted faults; the library never reads it.
 
     Args:
         name: `"casia-mini"`.
@@ -106,6 +107,7 @@ def make_casia_mini(folder: Path) -> None:
     rng = np.random.default_rng(SEED)
     for part in PARTS:
         _make_part(folder / part.name, part, rng)
+    _photograph.cache_clear()  # some 20 MB
     plant_faults(folder, [part.name for part in PARTS if part.faults], rng)
 
 
@@ -136,6 +138,7 @@ def _make_part(folder: Path, part: Part, rng: np.random.Generator) -> None:
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "Gt" / f"{stem}_gt.png")
 
 
+@functools.cache
 def _photograph(name: str) -> np.ndarray:
     """One of scikit-image's photographs as uint8 (H, W, 3)."""
     from skimage import data  # only the maker of the dataset needs scikit-image
@@ -172,7 +175,7 @@ def _splice(host: np.ndarray, donor: str, rng: np.random.Generator) -> tuple[np.
 
 
 def _copy_move(host: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The host with one of its own regions a second time, at least its own extent away where there is room."""
+    """The host with one of its own regions a second time, as far away as twenty tries get."""
     source = _region(host, rng)
     rows, columns = np.nonzero(source)
     height, width = host.shape[:2]
@@ -192,7 +195,9 @@ def _region(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     from skimage.segmentation import slic
 
     segments = slic(image, n_segments=60, compactness=12, sigma=1, start_label=0)
-    centres = np.array([np.argwhere(segments == number).mean(axis=0) for number in range(segments.max() + 1)])
+    sizes = np.bincount(segments.ravel())
+    grid = np.indices(segments.shape).reshape(2, -1)
+    centres = np.stack([np.bincount(segments.ravel(), axis) for axis in grid], axis=1) / sizes[:, None]
     start = centres[int(rng.integers(len(centres)))]
     area = rng.uniform(*REGION_AREA) * segments.size
     mask = np.zeros(segments.shape, dtype=bool)
