@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workbook.curation.sample import sample
+
 SIZE = (48, 64)  # (height, width)
 
 
@@ -69,3 +71,9 @@ def make():
         save = staticmethod(save)
 
     return Make
+
+
+@pytest.fixture(scope="session")
+def casia_mini(tmp_path_factory):
+    """The embedded dataset, made once; do not change it."""
+    return sample("casia-mini", tmp_path_factory.mktemp("embedded"))

@@ -87,19 +87,22 @@ def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> P
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     except OSError as error:
-        raise DataError(
-            f"{root}: cannot write the embedded dataset there ({error.strerror}); choose another"
-        ) from error
+        raise _unwritable(root, error) from error
     try:
         MAKERS[name](building)
         building.chmod(0o755)
         building.rename(folder)
-    except OSError:
+    except OSError as error:
         if not folder.is_dir():  # else another process was first, with the same bytes
-            raise
+            raise _unwritable(root, error) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _unwritable(root: str | os.PathLike[str], error: OSError) -> DataError:
+    reason = error.strerror or error
+    return DataError(f"{root}: cannot write the embedded dataset there ({reason}); choose another folder")
 
 
 def make_casia_mini(folder: Path) -> None:
