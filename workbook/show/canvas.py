@@ -7,19 +7,23 @@ colour alone.
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from workbook.show.display import Map, Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # The eight of Okabe and Ito (Color Universal Design, 2008).
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -29,16 +33,29 @@ DASHES = ("-", "--", ":", "-.")
 
 DPI = 80  # a stored notebook holds every picture
 LARGEST = 1000  # pixels of a side that are drawn; more are not seen at this size
-SMALL = 8  # points
+SMALL = 7.5  # points
 
 Save = str | os.PathLike[str] | None
 
 
-def new_figure(width: float, height: float, title: str | None = None) -> Figure:
-    """An empty figure of that size in inches that packs images tightly."""
-    figure = plt.figure(figsize=(width, height), dpi=DPI, layout="compressed")
+class NotebookFigure(Figure):
+    """A figure that a notebook stores as a PNG of 256 colours: a third of the bytes, the same to look at."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        buffer = BytesIO()
+        self.savefig(buffer, format="png", dpi=DPI)
+        with Image.open(buffer) as whole:
+            few = whole.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(buffer := BytesIO(), "PNG", optimize=True)
+        return {"image/png": b64encode(buffer.getvalue()).decode("ascii")}
+
+
+def new_figure(width: float, height: float, title: str | None = None, **how: Any) -> Figure:
+    """An empty figure of that size in inches."""
+    how = how or {"layout": "compressed"}
+    figure = plt.figure(figsize=(width, height), dpi=DPI, FigureClass=NotebookFigure, **how)
     if title:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(title, fontsize=10, y=1 - 0.06 / height, va="top")
     return figure
 
 
@@ -48,24 +65,55 @@ def grid(
     *,
     width: float = 10,
     heights: Sequence[float] | None = None,
+    lines: int = 2,
     title: str | None = None,
+    foot: float = 0.0,
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A grid of axes without ticks.
+    """A grid of axes without ticks, with no more paper between them than their titles need.
 
     Args:
         rows: how many.
         columns: how many.
         width: of the figure, in inches.
         heights: of each row, as a share of a column's width; 1 if None.
+        lines: of the title above each of the axes.
         title: above all.
+        foot: inches below all, for a legend.
     """
-    shares = list(heights or [1.0] * rows)
-    figure = new_figure(width, width / columns * sum(shares) + 0.3 * rows + 0.3, title)
-    spec = figure.add_gridspec(rows, columns, height_ratios=shares)
+    side, between, above = 0.05, 0.12, 0.08 + 0.13 * lines  # inches
+    cell = (width - 2 * side - between * (columns - 1)) / columns
+    high = [cell * share for share in heights or [1.0] * rows]
+    head, foot = (0.3 if title else 0.0), foot + side
+    whole = head + foot + sum(high) + above * rows
+    # A solver of layouts cannot know how tall fixed-aspect images become; here all is known beforehand.
+    figure = new_figure(width, whole, title, layout="none")
+    spec = figure.add_gridspec(
+        rows,
+        columns,
+        height_ratios=high,
+        left=side / width,
+        right=1 - side / width,
+        top=1 - (head + above) / whole,
+        bottom=foot / whole,
+        wspace=between / cell,
+        hspace=above * rows / sum(high),
+    )
     axes = [[figure.add_subplot(spec[row, column]) for column in range(columns)] for row in range(rows)]
     for each in (one for row in axes for one in row):
         each.set_axis_off()
+        each.set_anchor("N")  # the titles of a row on one line
     return figure, axes
+
+
+def caption(ax: Axes, text: str, **how: Any) -> None:
+    """A small title, its lines wrapped, and its long words shortened, to the width that axes were given."""
+    room = max(8, int(ax.get_position(original=True).width * root(ax).get_figwidth() / (SMALL * 0.0088)))
+    lines = [piece for line in text.split("\n") for piece in wrap(_fit(line, room), room)]
+    ax.set_title("\n".join(lines), fontsize=SMALL, pad=4, **how)
+
+
+def _fit(line: str, room: int) -> str:
+    return " ".join(shorten(word, room) for word in line.split())
 
 
 def one_axes(ax: Axes | None, width: float = 5, height: float = 3.4) -> Axes:
@@ -97,8 +145,8 @@ def root(ax: Axes) -> Figure:
 
 
 def height_of(pictures: Sequence[Picture | Map]) -> float:
-    """A row's height as a share of a column's width: no more than a square, so portraits are not huge."""
-    return min(1.0, max((picture.shape[0] / picture.shape[1] for picture in pictures), default=1.0))
+    """A row's height as a share of a column's width, with an end to how tall portraits become."""
+    return min(0.9, max((picture.shape[0] / picture.shape[1] for picture in pictures), default=1.0))
 
 
 def draw_image(ax: Axes, picture: Picture | Map, title: str = "", **how: Any) -> None:
@@ -109,7 +157,7 @@ def draw_image(ax: Axes, picture: Picture | Map, title: str = "", **how: Any) ->
         picture = np.asarray(Image.fromarray(picture).reduce(factor))
     ax.imshow(picture, extent=(-0.5, width - 0.5, height - 0.5, -0.5), **how)
     ax.set_axis_off()
-    ax.set_title(title, fontsize=SMALL)
+    caption(ax, title)
 
 
 def draw_map(ax: Axes, values: Map, title: str = "", cmap: str = "gray") -> None:
@@ -134,9 +182,20 @@ def draw_outline(ax: Axes, mask: Map, colour: str = YELLOW, level: float = 0.5) 
     x = np.arange(-1, inside.shape[1] - 1) * step
     y = np.arange(-1, inside.shape[0] - 1) * step
     limits = ax.get_xlim(), ax.get_ylim()
-    for line_width, line_colour in ((2.6, BLACK), (1.2, colour)):
+    for line_width, line_colour in ((2.2, BLACK), (1.0, colour)):
         ax.contour(x, y, inside, levels=[0.5], colors=[line_colour], linewidths=line_width)
     ax.set(xlim=limits[0], ylim=limits[1])
+
+
+def draw_marked(ax: Axes, mask: Map) -> None:
+    """Tint what a mask marks, and outline it; the mask is drawn at its own size, pixel on pixel."""
+    limits = ax.get_xlim(), ax.get_ylim()
+    tint = np.zeros((*mask.shape, 4), dtype=np.float32)  # (H, W, RGBA)
+    tint[...] = (*to_rgb(YELLOW), 0)
+    tint[..., 3] = 0.45 * mask
+    ax.imshow(tint, extent=(-0.5, mask.shape[1] - 0.5, mask.shape[0] - 0.5, -0.5))
+    ax.set(xlim=limits[0], ylim=limits[1])
+    draw_outline(ax, mask)
 
 
 def shorten(text: str, length: int = 34) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from workbook.core.errors import DataError
 from workbook.core.progress import NOT_SCORES
@@ -46,9 +47,9 @@ def show_history(
             panels.setdefault(panel, []).append(column)
     if any("lr" in table for table in runs.values()):
         panels["lr"] = ["lr"]
-    columns = min(3, len(panels))
+    columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(10 * columns / 3 if columns < 3 else 10, 2.7 * rows + 0.3, title)
+    figure = new_figure(3.3 * columns, 2.5 * rows + 0.3, title)
     for number, (panel, names) in enumerate(panels.items(), start=1):
         _draw_curves(figure.add_subplot(rows, columns, number), panel, names, runs)
     return finish(figure, save)
@@ -66,15 +67,17 @@ def _draw_curves(ax: Axes, panel: str, columns: list[str], runs: Mapping[str, pd
                 linestyle=DASHES[j % len(DASHES)],
                 marker=MARKERS[(i if several else j) % len(MARKERS)] if len(points) <= 30 else None,
                 markersize=4,
+                markerfacecolor="none" if j else None,
                 label=" ".join(filter(None, [run, column if len(columns) > 1 else ""])),
             )
     ax.set_title("learning rate" if panel == "lr" else panel, fontsize=9)
     ax.set_xlabel("epoch", fontsize=SMALL)
     ax.tick_params(labelsize=SMALL)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.ticklabel_format(axis="y", scilimits=(-3, 4))
     ax.grid(alpha=0.3)
     if len(ax.lines) > 1:
-        ax.legend(fontsize=7)
+        ax.legend(fontsize=7, handlelength=3)
 
 
 def show_scores(

@@ -14,17 +14,17 @@ from workbook.core.images import mask_levels
 from workbook.curation.faults import Fault, FaultReport
 from workbook.curation.opening import Unreadable, decode, opened
 from workbook.show.canvas import (
-    SMALL,
     Save,
+    caption,
     draw_image,
     draw_map,
+    draw_marked,
     draw_outline,
     finish,
     grid,
     height_of,
-    shorten,
 )
-from workbook.show.display import Map, Picture, to_map
+from workbook.show.display import Map, Picture, to_map, to_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def show_faults(
         title = f"{title or 'Faults'}: the first {limit} of {len(every)}"
     rows = [_Row(fault, (hosts or {}).get(fault.image) if fault.image else None) for fault in shown]
     heights = [row.height() for row in rows]
-    figure, axes = grid(len(rows), 3, width=9, heights=heights, title=title)
+    figure, axes = grid(len(rows), 3, width=9, heights=heights, lines=4, title=title)
     for row, places in zip(rows, axes, strict=True):
         row.draw(places)
     return finish(figure, save)
@@ -86,27 +86,35 @@ class _Row:
         fault = self.fault
         _draw(axes[0], self.image, _named(fault.image, self.image))
         _draw(axes[1], self.mask, _named(fault.mask, self.mask))
-        why = self._why(axes[2])
-        axes[2].set_title(f"{fault.kind}: {cause(fault)}\n{why}", fontsize=SMALL, wrap=True)
+        seen = self._draw_reason(axes[2])
+        words = [": ".join(filter(None, [fault.kind, cause(fault)])), f"repair: {fault.repair}", seen]
+        caption(axes[2], "\n".join(filter(None, words)))
 
-    def _why(self, ax: Axes) -> str:
+    def _draw_reason(self, ax: Axes) -> str:
         """Draw the third picture, and say what it shows."""
         detail = self.fault.detail
-        for key, words in (("same_as", "the same pixels are in"), ("candidate", "this fits:")):
+        for key, words in (("same_as", "same pixels:"), ("candidate", "this fits:")):
             if key in detail:
                 other = Path(detail[key])
                 _draw(ax, stored(other), "")
-                return f"{words} {shorten(other.name)}"
+                return f"{words} {other.name}"
         if isinstance(self.image, str):
-            _draw(ax, f"repair: {self.fault.repair}", "")
             return ""
         if self.host is not None and self.fault.kind in ("misaligned", "empty_mask", "full_mask"):
             return self._difference(ax)
+        if self.fault.kind == "not_binary" and self.levels is not None:
+            draw_map(ax, ((self.levels > 0) & (self.levels < 1)).astype(np.float32))
+            return "white: pixels that are neither 0 nor 255"
+        if self.fault.kind == "exif_rotation" and self.fault.image is not None:
+            draw_image(ax, to_picture(self.fault.image))
+            return "turned upright"
         draw_image(ax, self.image)
+        if "right_name" in detail:
+            return f"right name: {detail['right_name']}"
         if self.levels is None:
-            return f"repair: {self.fault.repair}"
-        draw_outline(ax, self.levels)
-        return "the mask's outline on the image" if self.levels.max() > 0.5 else "the mask marks nothing"
+            return ""
+        draw_marked(ax, self.levels)
+        return "yellow: what the mask marks" if self.levels.max() > 0.5 else "the mask marks nothing"
 
     def _difference(self, ax: Axes) -> str:
         """Where image and host differ, with the mask's outline."""
@@ -138,18 +146,17 @@ def stored(path: Path) -> Picture | str:
 
 
 def cause(fault: Fault) -> str:
-    """What was seen, in a few words, and what the repair would be.
+    """What was seen, in a few words.
 
     >>> cause(Fault("size_mismatch", None, None, {"cause": "rotated", "degrees": 90}, "rotate"))
-    'rotated, degrees 90'
+    'rotated'
     """
-    parts = []
-    for key, value in fault.detail.items():
-        if key in ("same_as", "candidate", "image_size", "mask_size", "evidence", "file"):
-            continue
-        words = key.replace("_", " ")
-        parts.append(str(value) if key == "cause" else f"{words} {value}")
-    return ", ".join(parts) or f"repair: {fault.repair}"
+    told = fault.detail.get("cause", fault.detail.get("fits"))
+    if told is not None:
+        return f"the mask fits {told}" if "cause" not in fault.detail else str(told)
+    known = ("same_as", "candidate", "image_size", "mask_size", "evidence", "file", "right_name")
+    rest = [(key.replace("_", " "), value) for key, value in fault.detail.items() if key not in known]
+    return ", ".join(f"{key} {value}" for key, value in rest)
 
 
 def _levels(path: Path | None) -> Map | None:
@@ -167,13 +174,13 @@ def _named(path: Path | None, pixels: Picture | str) -> str:
     if path is None:
         return ""
     size = "" if isinstance(pixels, str) else f"\n{pixels.shape[1]} wide, {pixels.shape[0]} high"
-    return shorten(path.name, 40) + size
+    return path.name + size
 
 
 def _draw(ax: Axes, pixels: Picture | str, title: str) -> None:
     if isinstance(pixels, str):
         how: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
         ax.text(0.5, 0.5, pixels, fontsize=9, **how)
-        ax.set_title(title, fontsize=SMALL)
+        caption(ax, title)
     else:
         draw_image(ax, pixels, title)

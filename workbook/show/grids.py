@@ -12,7 +12,7 @@ import torch
 from workbook.core.errors import DataError
 from workbook.core.pairs import Pair
 from workbook.curation.names import CasiaName
-from workbook.show.canvas import Save, draw_image, draw_map, draw_outline, finish, grid, height_of, shorten
+from workbook.show.canvas import Save, draw_image, draw_map, draw_outline, finish, grid, height_of
 from workbook.show.display import Map, Picture, to_map, to_maps, to_picture, to_pictures
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def show_pairs(
     pairs = list(pairs)
     pictures = [to_picture(pair.image) for pair in pairs]
     maps = [None if pair.mask is None else to_map(pair.mask) for pair in pairs]
-    titles = [f"{shorten(pair.name)}\n{_what(pair, mask)}" for pair, mask in zip(pairs, maps, strict=True)]
+    titles = [
+        f"{pair.name}\n{_what(pair, mask, picture)}"
+        for pair, mask, picture in zip(pairs, maps, pictures, strict=True)
+    ]
     return _outlined(pictures, maps, titles, columns, title, save)
 
 
@@ -80,14 +83,9 @@ def show_batch(
     maps = to_maps(None if masks is None else masks[:limit], pictures)
     titles = []
     for i, mask in enumerate(maps):
-        label = float(fields["label"][i]) if "label" in fields else None
-        said = "" if label is None else f"label {label:g}"
-        marked = "" if mask is None else f"{np.mean(mask > 0.5):.1%} marked"
-        titles.append(
-            "\n".join(
-                filter(None, [shorten(names[i]) if names else "", ", ".join(filter(None, [said, marked]))])
-            )
-        )
+        facts = [f"label {float(fields['label'][i]):g}"] if "label" in fields else []
+        facts += [] if mask is None else [f"{np.mean(mask > 0.5):.1%} marked"]
+        titles.append("\n".join([*([names[i]] if names else []), ", ".join(facts)]))
     return _outlined(pictures, maps, titles, columns, title, save)
 
 
@@ -101,12 +99,12 @@ def show_repair(before: Pair, after: Pair, *, save: Save = None) -> Figure:
     """
     pictures = [to_picture(pair.image) for pair in (before, after)]
     maps = [None if pair.mask is None else to_map(pair.mask) for pair in (before, after)]
-    figure, axes = grid(
-        2, 2, width=8, heights=[height_of(pictures), height_of([m for m in maps if m is not None])]
-    )
+    known = [mask for mask in maps if mask is not None]
+    heights = [height_of(pictures), height_of(known) if known else 0.2]
+    figure, axes = grid(2, 2, width=7, heights=heights)
     for column, word in enumerate(("before", "after")):
         picture, mask, pair = pictures[column], maps[column], (before, after)[column]
-        draw_image(axes[0][column], picture, f"{word}: {shorten(pair.name, 40)}\n{_what(pair, mask)}")
+        draw_image(axes[0][column], picture, f"{word}: {pair.name}\n{_what(pair, mask, picture)}")
         if mask is not None:
             draw_outline(axes[0][column], mask)
             draw_map(axes[1][column], mask, f"mask, {mask.shape[1]} wide and {mask.shape[0]} high")
@@ -144,6 +142,7 @@ def show_channels(
         columns,
         width=min(10, 3.4 * columns),
         heights=[height_of([values[0].numpy()])] * rows,
+        lines=1,
         title=title,
     )
     for i, (channel, name) in enumerate(zip(values, names, strict=True)):
@@ -168,7 +167,7 @@ def show_feature_maps(
     if not layers:
         raise DataError("there are no feature maps to show; give what feature_maps returns")
     heights = [height_of([value[0].numpy()]) for value in layers.values()]
-    figure, axes = grid(len(layers), channels, width=10, heights=heights, title=title)
+    figure, axes = grid(len(layers), channels, width=1.4 * channels, heights=heights, lines=1, title=title)
     for row, (name, value) in zip(axes, layers.items(), strict=True):
         for number, ax in enumerate(row[: len(value)]):
             low, high = (float(limit) for limit in torch.aminmax(value[number]))
@@ -189,10 +188,11 @@ def _say(ax: Axes, text: str) -> None:
     ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, transform=ax.transAxes, wrap=True)
 
 
-def _what(pair: Pair, mask: Map | None) -> str:
+def _what(pair: Pair, mask: Map | None, picture: Picture) -> str:
     kind = kind_of(pair.name, pair.authentic)
     marked = "" if mask is None else f"{np.mean(mask > 0.5):.1%} marked"
-    return ", ".join(filter(None, [kind, marked]))
+    other = "" if mask is None or mask.shape == picture.shape[:2] else "mask of another size"
+    return ", ".join(filter(None, [kind, marked, other]))
 
 
 def _outlined(

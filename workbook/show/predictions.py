@@ -16,15 +16,14 @@ from workbook.show.canvas import (
     VERMILION,
     YELLOW,
     Save,
+    caption,
     draw_image,
     draw_map,
     draw_outline,
     finish,
     grid,
     height_of,
-    one_axes,
     root,
-    shorten,
 )
 from workbook.show.display import Map, Picture, to_map, to_maps, to_picture, to_pictures
 
@@ -82,27 +81,27 @@ def show_predictions(
                     "bring both to one size"
                 )
     known = masks is not None
-    values = _scores(probabilities, truths, threshold) if scores is None and known else scores
+    values, words = _scores(probabilities, truths, threshold) if known else ([], [""] * len(pictures))
+    if scores is not None:
+        values = [float(score) for score in scores]
+        words = [f"{value:.3f}" for value in values]
     order = list(range(len(pictures)))
-    if worst_first and values is not None:
+    if worst_first and values:
         order.sort(key=lambda i: (np.isnan(values[i]), values[i]))
     order = order[:limit]
     heights = [height_of([pictures[i]]) for i in order]
-    figure, axes = grid(len(order), 4 if known else 3, width=10, heights=heights, title=title)
+    figure, axes = grid(len(order), 4 if known else 3, width=9, heights=heights, title=title, foot=0.3)
     for row, i in zip(axes, order, strict=True):
-        truth = np.zeros_like(probabilities[i]) if truths[i] is None else truths[i]
-        words = [shorten(names[i])] if names is not None else []
-        words += [f"{float(values[i]):.3f}"] if values is not None else []
-        draw_image(row[0], pictures[i], "\n".join(words))
-        draw_map(row[-2], probabilities[i], cmap="magma")
+        name = "" if names is None else names[i]
+        draw_image(row[0], pictures[i], f"{name}\n{words[i]}".strip())
+        truth = _filled(truths[i], probabilities[i]) if known else _cut(probabilities[i], threshold)
         if known:
             draw_map(row[1], truth)
-        draw_image(
-            row[-1], overlay(pictures[i], truth if known else probabilities[i], probabilities[i], threshold)
-        )
-    headings = ["", *(["truth"] if known else []), "probability, dark 0 to bright 1", f"above {threshold:g}"]
-    for ax, heading in zip(axes[0][1:], headings[1:], strict=True):
-        ax.set_title(heading, fontsize=SMALL)
+        draw_map(row[-2], probabilities[i], cmap="magma")
+        draw_image(row[-1], overlay(pictures[i], truth, probabilities[i], threshold))
+    headings = [*(["truth"] if known else []), "probability, dark 0 to bright 1", f"above {threshold:g}"]
+    for ax, heading in zip(axes[0][1:], headings, strict=True):
+        caption(ax, heading)
     _legend(figure, list(HITS) if known else ["found"], "" if known else "marked")
     return finish(figure, save)
 
@@ -159,7 +158,7 @@ def show_overlay(
         save: a file to write the figure to.
     """
     picture, probability = to_picture(image), to_map(prob)
-    drawn = one_axes(ax, 5, 5 * height_of([picture]) + 0.6)
+    drawn = _axes(ax, picture, title, foot=0.0 if mask is None else 0.3)
     if mask is None:
         glow = probability[..., None] * _rgb(YELLOW) + (1 - probability[..., None]) * picture
         draw_image(drawn, (0.5 * glow + 0.5 * picture).astype(np.uint8), title)
@@ -179,18 +178,37 @@ def _zipped(
     return list(zip(pictures, probabilities, truths, strict=True))
 
 
-def _scores(probabilities: list[Map], truths: list[Map | None], threshold: float) -> list[float]:
-    values = []
+def _axes(ax: Axes | None, picture: Picture, title: str, foot: float) -> Axes:
+    if ax is not None:
+        return ax
+    lines = 1 + title.count("\n") if title else 0
+    return grid(1, 1, width=5, heights=[height_of([picture])], lines=lines, foot=foot)[1][0][0]
+
+
+def _filled(truth: Map | None, like: Map) -> Map:
+    """The truth; of an authentic image, a mask that marks nothing."""
+    return np.zeros_like(like) if truth is None else truth
+
+
+def _cut(probability: Map, threshold: float) -> Map:
+    return (probability > threshold).astype(np.float32)
+
+
+def _scores(
+    probabilities: list[Map], truths: list[Map | None], threshold: float
+) -> tuple[list[float], list[str]]:
+    """Each image's score, higher is better, and what to say of it."""
+    values, words = [], []
     for probability, truth in zip(probabilities, truths, strict=True):
-        target = np.zeros_like(probability) if truth is None else truth
-        counts = formulas.pixel_counts(
-            torch.from_numpy(probability)[None, None],
-            torch.from_numpy(target)[None, None],
-            threshold=threshold,
-        )
-        tampered = bool((target > 0.5).any())
-        values.append(float(formulas.f1(counts) if tampered else 1 - formulas.false_alarm_rate(counts)))
-    return values
+        target = torch.from_numpy(_filled(truth, probability))[None, None]
+        counts = formulas.pixel_counts(torch.from_numpy(probability)[None, None], target, threshold=threshold)
+        if int(counts.tp + counts.fn):
+            values.append(float(formulas.f1(counts)))
+            words.append(f"F1 {values[-1]:.3f}")
+        else:
+            values.append(1 - float(formulas.false_alarm_rate(counts)))
+            words.append(f"authentic, {1 - values[-1]:.1%} marked")
+    return values, words
 
 
 def _rgb(colour: str) -> np.ndarray[Any, Any]:
@@ -206,4 +224,4 @@ def _legend(figure: Figure, names: list[str], label: str = "") -> None:
         Patch(facecolor=HITS[name][0], edgecolor=HITS[name][1], hatch=HITS[name][2], label=label or name)
         for name in names
     ]
-    figure.legend(handles=patches, loc="outside lower right", ncols=len(names), fontsize=SMALL, frameon=False)
+    figure.legend(handles=patches, loc="lower right", ncols=len(names), fontsize=SMALL, frameon=False)

@@ -1,0 +1,129 @@
+import base64
+from io import BytesIO
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from matplotlib.figure import Figure
+from PIL import Image
+
+from workbook.show import canvas
+from workbook.show.canvas import draw_image, draw_marked, draw_outline, finish, grid, shorten
+
+
+def square(side=20, low=5, high=15):
+    mask = np.zeros((side, side), dtype=np.float32)
+    mask[low:high, low:high] = 1
+    return mask
+
+
+@pytest.fixture
+def ax():
+    figure, axes = grid(1, 1, width=3)
+    yield axes[0][0]
+    plt.close(figure)
+
+
+def outline(ax):
+    """The corner points of what is outlined, or None."""
+    paths = [path.vertices for c in ax.collections for path in c.get_paths() if len(path.vertices)]
+    return np.concatenate(paths) if paths else None
+
+
+def test_the_outline_runs_round_the_mask(ax):
+    draw_image(ax, np.zeros((20, 20, 3), dtype=np.uint8))
+    draw_outline(ax, square())
+    points = outline(ax)
+    np.testing.assert_allclose([points.min(0), points.max(0)], [[4.5, 4.5], [14.5, 14.5]])
+
+
+def test_the_outline_of_a_full_mask_is_the_frame_and_the_limits_stay(ax):
+    draw_image(ax, np.zeros((20, 20, 3), dtype=np.uint8))
+    draw_outline(ax, np.ones((20, 20), dtype=np.float32))
+    np.testing.assert_allclose([outline(ax).min(), outline(ax).max()], [-0.5, 19.5])
+    assert ax.get_xlim() == (-0.5, 19.5)
+    assert ax.get_ylim() == (19.5, -0.5)
+
+
+def test_an_empty_mask_has_no_outline(ax, recwarn):
+    draw_outline(ax, np.zeros((4, 4), dtype=np.float32))
+    assert outline(ax) is None
+    assert not recwarn.list
+
+
+def test_large_images_are_drawn_smaller_in_their_own_coordinates(ax):
+    draw_image(ax, np.zeros((2400, 3000, 3), dtype=np.uint8))
+    assert ax.images[0].get_array().shape == (800, 1000, 3)
+    assert ax.get_xlim() == (-0.5, 2999.5)
+    draw_outline(ax, np.pad(np.ones((900, 900), np.float32), ((600, 900), (900, 1200))))
+    np.testing.assert_allclose(outline(ax).min(0), [900, 600], atol=3)
+
+
+def test_a_mask_of_another_size_is_tinted_at_its_own(ax):
+    draw_image(ax, np.zeros((20, 20, 3), dtype=np.uint8))
+    draw_marked(ax, square(10, 2, 4))
+    assert ax.get_xlim() == (-0.5, 19.5)
+    tint = ax.images[1]
+    assert tint.get_extent() == [-0.5, 9.5, 9.5, -0.5]
+    alpha = tint.get_array()[..., 3]
+    assert (alpha > 0).sum() == 4
+
+
+@pytest.mark.parametrize(("heights", "title", "foot"), [(None, None, 0), ([0.3, 0.9], "above", 0.4)])
+def test_cells_have_the_size_asked_for(heights, title, foot):
+    figure, axes = grid(2, 3, width=9, heights=heights, title=title, foot=foot)
+    width, height = figure.get_size_inches()
+    for row, share in zip(axes, heights or [1, 1], strict=True):
+        for ax in row:
+            box = ax.get_position(original=True)
+            assert box.height * height / (box.width * width) == pytest.approx(share)
+            assert 0 <= box.y0 < box.y1 <= 1
+    finish(figure)
+
+
+def test_titles_stay_within_their_column():
+    figure, axes = grid(1, 4, width=10, lines=3)
+    for ax in axes[0]:
+        draw_image(
+            ax,
+            np.zeros((30, 20, 3), dtype=np.uint8),
+            "Sp_D_NNN_A_art0087_nat0003_0045_gt_and_more.jpg\nW W " * 2,
+        )
+    figure.draw_without_rendering()
+    boxes = [ax.title.get_window_extent() for ax in axes[0]]
+    assert all(left.x1 <= right.x0 for left, right in zip(boxes, boxes[1:]))  # noqa: B905
+    finish(figure)
+
+
+def test_a_notebook_shows_a_figure_once():
+    figure = finish(grid(1, 1)[0])
+    assert plt.get_fignums() == []  # or the inline backend shows it again at the end of the cell
+    shown, _ = DisplayFormatter().format(figure)
+    picture = Image.open(BytesIO(base64.b64decode(shown["image/png"])))
+    assert picture.mode == "P"  # 256 colours
+    assert picture.width == round(10 * canvas.DPI)
+
+
+def test_saving_writes_the_file_whole(tmp_path):
+    finish(grid(1, 1, width=2)[0], tmp_path / "new" / "a.png")
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.png"]
+    assert Image.open(tmp_path / "new" / "a.png").width == 2 * canvas.DPI
+
+
+def test_axes_in_a_sub_figure_lead_to_the_whole():
+    figure = Figure()
+    assert canvas.root(figure.subfigures(1, 2)[0].subfigures(1, 1).add_subplot()) is figure
+
+
+def test_short_names_are_left_alone():
+    assert shorten("a.jpg") == "a.jpg"
+    assert len(shorten("x" * 80, 21)) == 21
+
+
+def test_the_colours_differ_in_brightness():
+    grey = [
+        np.dot(canvas.to_rgb(colour), [0.299, 0.587, 0.114])
+        for colour in (canvas.YELLOW, canvas.VERMILION, canvas.BLUE)
+    ]
+    assert grey[0] - max(grey[1:]) > 0.3
