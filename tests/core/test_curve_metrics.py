@@ -72,12 +72,14 @@ def test_an_image_tampered_all_over_is_left_out_and_said_so(empty):
 
 def curves(pred, mask):
     """F1 of each image at each threshold k/256, by scikit-learn: (images, 256)."""
-    return np.array(
-        [
-            [f1_score(m.flatten() > 0.5, p.flatten() > k / 256, zero_division=0) for k in range(256)]
-            for p, m in zip(pred, mask, strict=True)
-        ]
-    )
+    thresholds = np.arange(256, dtype=np.float32) / 256
+
+    def curve(p, m):  # a threshold is a column, which scikit-learn takes for a label of its own
+        found = p.numpy().reshape(-1, 1) > thresholds
+        truth = np.broadcast_to(m.numpy().reshape(-1, 1) > 0.5, found.shape)
+        return f1_score(truth, found, average=None, zero_division=0)
+
+    return np.array([curve(p, m) for p, m in zip(pred, mask, strict=True)])
 
 
 def test_best_f1_is_the_highest_of_all_thresholds():

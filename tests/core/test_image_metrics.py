@@ -16,7 +16,7 @@ def score(metric, pred, label):
     return metric.compute().item()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.tuples(st.one_of(st.floats(0, 1, width=32), st.sampled_from([0.25, 0.75])), st.booleans())

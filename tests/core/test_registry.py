@@ -1,11 +1,11 @@
-import subprocess
 import sys
 
 import pytest
 from torch import nn
 
+from workbook.core import registry
 from workbook.core.errors import ModelError
-from workbook.core.registry import MODELS, Registry, create_model, did_you_mean, register_model
+from workbook.core.registry import BUILT_IN, MODELS, Registry, create_model, did_you_mean, register_model
 
 
 def a_class(name, module):
@@ -23,11 +23,17 @@ def test_the_built_in_models_are_found_without_an_import_of_theirs():
     assert len(MODELS) == len(list(MODELS))
 
 
-def test_the_built_in_models_are_found_in_a_fresh_process():
-    code = (
-        "from workbook.core import create_model; assert type(create_model('MyModel')).__name__ == 'MyModel'"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_the_built_in_models_are_found_where_nobody_has_imported_them(monkeypatch):
+    import workbook.models
+
+    assert "MyModel" in MODELS  # all are loaded, so that all are put back afterwards
+    monkeypatch.setattr(workbook, "models", workbook.models)
+    for name in [name for name in sys.modules if name.startswith("workbook.models")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(registry, "MODELS", Registry(BUILT_IN))
+    model = create_model("MyModel")
+    assert type(model).__name__ == "MyModel"
+    assert type(model) is not MODELS.get("MyModel")
 
 
 def test_register_module_is_the_decorator_of_imdl_benco(models):

@@ -14,17 +14,18 @@ from workbook.core import metrics
 from workbook.core.errors import WorkbookError
 from workbook.core.score_metric import choice
 
-PROCESS = """
-import json, sys, torch
+PROCESSES = """
+import json, os, sys, torch
 from workbook.core import metrics as m
 
 torch.set_num_threads(1)
-folder, rank, cases = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+child = os.fork()  # after the imports, which are paid once
+folder, rank, cases = sys.argv[1], int(child > 0), json.loads(sys.argv[2])
 torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
 data = torch.load(f"{folder}/data.pt", weights_only=True)
 found = []
 for shares in cases:
-    for name, kwargs in json.loads(sys.argv[4]):
+    for name, kwargs in json.loads(sys.argv[3]):
         metric = getattr(m, name)(**kwargs)
         for batch in shares[rank]:
             rows = {field: value[batch] for field, value in data.items()}
@@ -35,6 +36,8 @@ for shares in cases:
         found.append([name, kwargs, metric.compute().item(), metric.skipped])
 with open(f"{folder}/{rank}.json", "w") as file:
     json.dump(found, file)
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 UNEVEN = [[[0, 2], [4, 6]], [[1, 3], [5]]]  # the batches of each process: the last is smaller
 LONELY = [[[0, 1, 2, 3], [4, 5, 6]], []]  # one process has no image
@@ -67,12 +70,11 @@ def feed(metric, rows):
 
 def test_two_processes_give_what_one_gives(tmp_path):
     torch.save(data(), tmp_path / "data.pt")
-    (tmp_path / "score.py").write_text(PROCESS)
+    (tmp_path / "score.py").write_text(PROCESSES)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
-    command = [sys.executable, str(tmp_path / "score.py"), str(tmp_path)]
-    asked = [json.dumps([UNEVEN, LONELY]), json.dumps(METRICS)]
-    processes = [subprocess.Popen([*command, str(rank), *asked], env=environment) for rank in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    asked = [str(tmp_path), json.dumps([UNEVEN, LONELY]), json.dumps(METRICS)]
+    command = [sys.executable, str(tmp_path / "score.py"), *asked]
+    subprocess.run(command, env=environment, timeout=120, check=True)
     for rank in range(2):
         found = json.loads((tmp_path / f"{rank}.json").read_text())
         assert len(found) == 2 * len(METRICS)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
@@ -13,6 +13,7 @@ BITS = arrays.arrays(bool, (6, 7))
 BYTES = arrays.arrays(np.uint8, (6, 7), elements=st.integers(0, 255))
 
 
+@settings(max_examples=60, deadline=None)
 @given(BYTES, BITS)
 def test_the_auc_is_scikit_learns(change, marked):
     if marked.any() and not marked.all():

@@ -43,6 +43,10 @@ def test_a_source_is_another_when_a_file_of_it_is(tmp_path):
         source_digest([tmp_path / "moved/Tp/a.png", tmp_path / "moved/Tp/b.png"], tmp_path / "moved") == first
     )
     assert source_digest([one], root) != first
+    (root / "Gt").mkdir()
+    one.rename(root / "Gt/a.png")
+    assert source_digest([root / "Gt/a.png", two], root) != first
+    (root / "Gt/a.png").rename(one)
     stamp = one.stat().st_mtime_ns
     one.write_bytes(b"11")
     os.utime(one, ns=(stamp, stamp))

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbook.core.errors import DataError
@@ -85,6 +85,7 @@ def test_what_is_no_plan_is_an_error_of_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(),

@@ -3,7 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbook.core.errors import DataError
@@ -138,6 +138,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 STEMS = st.text(st.characters(categories=("L", "N", "Zs"), include_characters="._-"), min_size=1, max_size=6)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.sets(STEMS), st.sets(st.tuples(STEMS, st.sampled_from(["", "_gt", "_mask", "_edge"]))))
 def test_pairing_is_a_partition(images, masks):
     image_paths = {Path(f"Tp/{stem}.jpg") for stem in images}

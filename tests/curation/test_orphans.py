@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbook.curation.errata import read_errata
@@ -32,6 +32,7 @@ def test_errata_come_first():
     assert match_misspelt([image], [mask, decoy]) == {image: decoy}
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.sets(st.text("aB.1_-", min_size=1)), st.sets(st.text("aB.1_-", min_size=1)))
 def test_every_match_is_of_its_own(images, masks):
     found = match_misspelt([Path(f"i/{n}.jpg") for n in images], [Path(f"m/{n}.png") for n in masks])

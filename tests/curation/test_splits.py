@@ -2,7 +2,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbook.core.errors import DataError
@@ -18,6 +18,7 @@ def casia(ids):
     return [Pair(Path(name)) for name in names]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(IDS, min_size=1, max_size=50), st.integers(0, 9))
 def test_no_split_leaks_and_nothing_is_lost(ids, seed):
     pairs = casia(ids)
@@ -35,6 +36,7 @@ def test_no_split_leaks_and_nothing_is_lost(ids, seed):
     assert split_pairs(reversed(pairs), seed=seed) == parts
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(IDS, min_size=1, max_size=30))
 def test_groups_are_the_connected_components(ids):
     pairs = casia(ids)
