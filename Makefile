@@ -31,3 +31,9 @@ lint: .venv/.installed  ## style, format and types
 
 notebooks: .venv/.installed  ## execute the notebooks: DATA=<folder with Tp/ Gt/ [Au/]> OUT=build/notebooks STORE=1
 	$(BIN)/workbook notebooks --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(STORE),--store)
+
+bench: .venv/.installed  ## the measurements that need no data, no peers and no GPU; tables to the terminal
+	$(BIN)/python benchmarks/check_model.py
+	$(BIN)/python benchmarks/metrics_referee.py
+	$(BIN)/python benchmarks/metrics_speed.py
+	$(BIN)/python benchmarks/train_overhead.py
