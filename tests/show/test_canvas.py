@@ -1,4 +1,5 @@
 import base64
+import itertools
 from io import BytesIO
 
 import matplotlib.pyplot as plt
@@ -92,11 +93,14 @@ def test_titles_stay_within_their_column():
         )
     figure.draw_without_rendering()
     boxes = [ax.title.get_window_extent() for ax in axes[0]]
-    assert all(left.x1 <= right.x0 for left, right in zip(boxes, boxes[1:]))  # noqa: B905
+    assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))
     finish(figure)
 
 
 def test_a_notebook_shows_a_figure_once():
+    _, ax = plt.subplots()
+    draw_image(ax, np.zeros((4, 4, 3), dtype=np.uint8))
+    finish(canvas.root(ax))
     figure = finish(grid(1, 1)[0])
     assert plt.get_fignums() == []  # or the inline backend shows it again at the end of the cell
     shown, _ = DisplayFormatter().format(figure)
@@ -108,7 +112,8 @@ def test_a_notebook_shows_a_figure_once():
 def test_saving_writes_the_file_whole(tmp_path):
     finish(grid(1, 1, width=2)[0], tmp_path / "new" / "a.png")
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.png"]
-    assert Image.open(tmp_path / "new" / "a.png").width == 2 * canvas.DPI
+    with Image.open(tmp_path / "new" / "a.png") as picture:
+        assert picture.width == 2 * canvas.DPI
 
 
 def test_axes_in_a_sub_figure_lead_to_the_whole():

@@ -68,8 +68,9 @@ def test_scores_are_grouped_by_kind():
                 "Au_ani_0001.jpg",
                 "Sp_D_N_A_ani0001_ani0002_0003.jpg",
                 "Sp_S_N_A_ani0001_ani0001_0004.jpg",
-            ]
-            + ["Sp_D_N_A_ani0004_ani0002_0003.jpg", "Sp_D_N_A_ani0005_ani0002_0003.jpg"],
+                "Sp_D_N_A_ani0004_ani0002_0003.jpg",
+                "Sp_D_N_A_ani0005_ani0002_0003.jpg",
+            ],
             "pixel_f1": [math.nan, 0.2, 0.7, 0.4, 0.9],
         }
     )

@@ -52,8 +52,8 @@ class NotebookFigure(Figure):
 
 def new_figure(width: float, height: float, title: str | None = None, **how: Any) -> Figure:
     """An empty figure of that size in inches."""
-    how = how or {"layout": "compressed"}
-    figure = plt.figure(figsize=(width, height), dpi=DPI, FigureClass=NotebookFigure, **how)
+    # Not pyplot's: were an error to follow, it would show the empty figure at the end of the cell.
+    figure = NotebookFigure(figsize=(width, height), dpi=DPI, **(how or {"layout": "compressed"}))
     if title:
         figure.suptitle(title, fontsize=10, y=1 - 0.06 / height, va="top")
     return figure
@@ -122,7 +122,7 @@ def one_axes(ax: Axes | None, width: float = 5, height: float = 3.4) -> Axes:
 
 
 def finish(figure: Figure, save: Save = None) -> Figure:
-    """Save the figure if asked to, and take it from pyplot, which would show it a second time.
+    """Save the figure if asked to, and take it from pyplot, which would show the owner of `ax` it twice.
 
     The file appears whole or not at all; its suffix names the format.
     """
