@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import signal
@@ -18,6 +19,15 @@ from workbook.core.checkpoint import read_weights
 from workbook.core.errors import CheckpointError, WorkbookError
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen():
+    """Accelerate collects garbage after each run: spare it a walk through all that torch has imported."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Squares(torch.utils.data.Dataset):
@@ -382,7 +392,7 @@ def test_bad_input_is_refused_with_what_to_do(tmp_path):
 def run_script(body, tmp_path, *arguments):
     """Run a script that forks its trainings, so that the imports are paid once."""
     head = f"""
-        import os, sys, signal
+        import gc, os, sys, signal
         os.environ["ACCELERATE_USE_CPU"] = "1"
         os.environ.pop("CI", None)
         sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
@@ -408,6 +418,9 @@ def run_script(body, tmp_path, *arguments):
 
         def ended(child):
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        gc.collect()
+        gc.freeze()  # a collection in a child would copy every page
     """
     file = tmp_path / "script.py"
     file.write_text(textwrap.dedent(head) + textwrap.dedent(body))
