@@ -34,7 +34,8 @@ def test_every_form_of_an_image_gives_the_same_picture(levels, tmp_path):
 def test_normalised_images_are_brought_back_within_a_level(levels):
     levels = levels * 37
     ready = prepare_batch({"image": levels})["image"]
-    for picture, image in zip(to_pictures(ready), levels, strict=True):
+    pictures = [*to_pictures(ready), *map(to_picture, ready)]
+    for picture, image in zip(pictures, [*levels, *levels], strict=True):
         assert np.abs(picture.astype(int) - as_rgb(image)).max() <= 1
 
 

@@ -96,7 +96,7 @@ def test_with_its_host_a_misaligned_mask_is_shown_on_the_difference(image, tmp_p
     ax = show_faults([fault], hosts).axes[2]
     assert ax.images[0].get_array().sum() == 100
     assert ax.collections  # the mask's outline
-    assert "misaligned: the mask fits flipped" in words(ax)
+    assert "misaligned: fits flipped" in words(ax)
     hosts[image] = write(tmp_path / "host.png", host[:5])
     assert "cannot be compared" in words(show_faults([fault], hosts).axes[2])
 

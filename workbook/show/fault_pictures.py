@@ -126,7 +126,7 @@ class _Row:
         draw_map(ax, np.minimum(apart / np.float32(64), 1).astype(np.float32))
         if self.levels is not None:
             draw_outline(ax, self.levels)
-        return "white: differs from the host; line: the mask"
+        return "white: unlike the host; line: mask"
 
 
 def stored(path: Path) -> Picture | str:
@@ -153,7 +153,7 @@ def cause(fault: Fault) -> str:
     """
     told = fault.detail.get("cause", fault.detail.get("fits"))
     if told is not None:
-        return f"the mask fits {told}" if "cause" not in fault.detail else str(told)
+        return f"fits {told}" if "cause" not in fault.detail else str(told)
     known = ("same_as", "candidate", "image_size", "mask_size", "evidence", "file", "right_name")
     rest = [(key.replace("_", " "), value) for key, value in fault.detail.items() if key not in known]
     return ", ".join(f"{key} {value}" for key, value in rest)
