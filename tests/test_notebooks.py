@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-TAGS = {"summary", "figures-vary", "nbval-ignore-output", "nbval-skip", "raises-exception"}
+TAGS = {"summary", "recipe", "figures-vary", "nbval-ignore-output", "nbval-skip", "raises-exception"}
 
 
 def complaints(notebook):
@@ -46,6 +46,16 @@ def test_files_stay_small(path):
 def test_what_was_measured_is_summed_up(path):
     cells = nbformat.read(path, as_version=4).cells
     assert sum("summary" in cell.metadata.get("tags", []) for cell in cells) == 1
+
+
+def test_notebook_4_trains_as_notebook_3_does():
+    recipes = [
+        [cell.source for cell in nbformat.read(path, 4).cells if "recipe" in cell.metadata.get("tags", ())]
+        for path in NOTEBOOKS[2:]
+    ]
+    assert len(recipes) == 2
+    assert len(recipes[0]) == 1
+    assert recipes[0] == recipes[1]
 
 
 def spoiled(change):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,7 +119,9 @@ def _execute(file: Path, out: Path, environment: dict[str, str]) -> nbformat.Not
     client = NotebookClient(notebook, km=manager, timeout=CELL_SECONDS, record_timing=False)
     try:
         # nbclient leaves a kernel whose manager it was handed running unless it is told to clean up.
-        client.execute(cwd=str(out.resolve()), env=environment, cleanup_kc=True)
+        # What a cell writes to stderr comes as its output; the kernel's own remarks on its sockets help nobody.
+        kernel = {"cwd": str(out.resolve()), "env": environment, "stderr": subprocess.DEVNULL}
+        client.execute(cleanup_kc=True, **kernel)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         failed = out / f"{file.stem}.failed.ipynb"
         write_whole(failed, nbformat.writes(notebook).encode())
