@@ -119,7 +119,7 @@ def _execute(file: Path, out: Path, environment: dict[str, str]) -> nbformat.Not
     client = NotebookClient(notebook, km=manager, timeout=CELL_SECONDS, record_timing=False)
     try:
         # nbclient leaves a kernel whose manager it was handed running unless it is told to clean up.
-        # What a cell writes to stderr comes as its output; the kernel's own remarks on its sockets help nobody.
+        # A cell's stderr comes as its output; the kernel's own remarks on its sockets help nobody.
         kernel = {"cwd": str(out.resolve()), "env": environment, "stderr": subprocess.DEVNULL}
         client.execute(cleanup_kc=True, **kernel)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
