@@ -97,6 +97,13 @@ def test_titles_stay_within_their_column():
     finish(figure)
 
 
+def test_a_narrow_portrait_keeps_its_name():
+    figure, axes = grid(1, 4, width=10)
+    draw_image(axes[0][0], np.zeros((40, 20, 3), dtype=np.uint8), "Sp_D_NNN_A_art0087_nat0003_0045.jpg")
+    assert axes[0][0].get_title() == "Sp_D_NNN_A_art0087_nat0003_0045.jpg"
+    finish(figure)
+
+
 def test_a_notebook_shows_a_figure_once():
     _, ax = plt.subplots()
     draw_image(ax, np.zeros((4, 4, 3), dtype=np.uint8))
