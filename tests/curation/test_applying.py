@@ -95,7 +95,7 @@ def test_a_finished_copy_is_taken_as_it_is(dataset, tmp_path):
     assert os.stat(tmp_path / "out/Tp").st_mtime_ns == stamp
 
 
-def test_what_another_plan_or_somebody_else_made_is_left_alone(dataset, tmp_path):
+def test_what_another_plan_or_somebody_else_made_is_left_alone(dataset, tmp_path, monkeypatch):
     name = next((dataset / "Gt").iterdir()).name
     by_hand = Plan([Correction("invert", mask=f"Gt/{name}")])
     apply_plan(by_hand, dataset, tmp_path / "out", progress=False)
@@ -107,6 +107,9 @@ def test_what_another_plan_or_somebody_else_made_is_left_alone(dataset, tmp_path
         with pytest.raises(DataError, match="no copy made by this plan; delete it or choose another folder"):
             correct(dataset, tmp_path / out, progress=False)
     assert contents(tmp_path / "out") == before
+    monkeypatch.setattr(applying, "find_faults", None)  # somebody's folder is refused before the audit
+    with pytest.raises(DataError, match="no copy made"):
+        correct(dataset, tmp_path / "mine", progress=False)
 
 
 def test_a_copy_made_by_correct_is_not_audited_again(dataset, tmp_path, monkeypatch):

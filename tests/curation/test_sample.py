@@ -170,9 +170,10 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_asked_for_twice_at_once_it_appears_whole(tmp_path, monkeypatch):
-    both = threading.Barrier(2)
+    both, built = threading.Barrier(2), []
 
     def slowly(folder):
+        built.append(folder.stat().st_ino)
         both.wait(10)
         (folder / "one").write_text("1")
         both.wait(10)
@@ -192,6 +193,7 @@ def test_asked_for_twice_at_once_it_appears_whole(tmp_path, monkeypatch):
     assert found == [tmp_path / "deep/casia-mini"] * 2
     assert sorted(os.listdir(tmp_path / "deep")) == ["casia-mini"]
     assert sorted(os.listdir(found[0])) == ["one", "two"]
+    assert found[0].stat().st_ino in built  # moved there, not copied file by file
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
