@@ -21,8 +21,10 @@ lab: .venv/.installed  ## set up, write the embedded dataset, open JupyterLab; A
 	$(BIN)/workbook sample casia-mini notebooks/data
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT) $(ARGS)
 
+# The notebooks come last and alone: beside other work on two cores, training takes five times as long.
 test: lint  ## set up, then lint, unit tests, doctests and the notebooks
-	$(BIN)/pytest --nbval -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope workbook tests
+	$(BIN)/pytest --nbval notebooks
 
 lint: .venv/.installed  ## style, format and types
 	$(BIN)/ruff check .

@@ -67,7 +67,7 @@ def test_noise_reaches_the_network_and_survives_the_reduction():
         assert front.shape == (1, 12, 32 // scale, 32 // scale)
         assert model.front(flat)[:, 3:].abs().max() < 1e-3
         assert front[:, 3:].abs().mean() > 0.1
-    assert (front[:, 3:] >= 0).all()  # how noisy, since signs would average out
+    assert (front[:, 3:] < 0).any()  # residuals keep their signs
 
 
 def test_the_default_loss_is_bce_and_dice_and_padding_does_not_count():

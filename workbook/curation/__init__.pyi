@@ -19,7 +19,9 @@ from .layouts import Layout as Layout
 from .layouts import find_layout as find_layout
 from .layouts import find_pairs as find_pairs
 from .names import find_hosts as find_hosts
+from .names import kind_of as kind_of
 from .names import photographs as photographs
+from .prepare import prepare as prepare
 from .presize import presize as presize
 from .sample import sample as sample
 from .splits import check_leak as check_leak

@@ -74,6 +74,20 @@ def image_stem(path: str | PurePath) -> str:
     return next((stem.removesuffix(s) for s in MASK_SUFFIXES if stem.endswith(s)), stem)
 
 
+def kind_of(pair: Pair) -> str:
+    """What was done to an image: `"authentic"`, `"splice"`, `"copy-move"`, or `"tampered"` if no name tells.
+
+    >>> kind_of(Pair(Path("Sp_S_NNN_A_ani0001_ani0001_0007.jpg"), Path("mask.png")))
+    'copy-move'
+    """
+    if pair.authentic:
+        return "authentic"
+    name = CasiaName.parse(pair.image)
+    if name is None:
+        return "tampered"
+    return "copy-move" if name.copy_move else "splice"
+
+
 def photograph_id(text: str) -> str:
     """One spelling for an id: v1's `ani0001` and v2's `ani00001` are the same photograph.
 

@@ -36,6 +36,9 @@ TEST_PHOTOGRAPHS = {"chelsea": "ani", "rocket": "sec", "immunohistochemistry": "
 SIZES = ((256, 384), (384, 256))  # (height, width), as in CASIA v1
 HOST_NOISE = (0.0, 1.5)  # standard deviation of the sensor noise in grey levels
 DONOR_NOISE = (6.0, 11.0)
+DONOR_QUALITY = (85, 96)  # JPEG quality of the history that a donor brings along
+QUALITY = (90, 99)  # of the image as saved
+SUBSAMPLING = 0  # colours at full resolution, so that a camera's colour noise survives
 REGION_AREA = (0.04, 0.25)  # of the image
 SEED = 20130708
 
@@ -172,7 +175,7 @@ def _splice(host: np.ndarray, donor: str, rng: np.random.Generator) -> tuple[np.
     crop = _crop(donor, (height, width), rng)
     if crop.shape != host.shape:
         crop = np.ascontiguousarray(np.rot90(crop))
-    crop = _recompress(_add_noise(crop, DONOR_NOISE, rng), int(rng.integers(80, 96)))
+    crop = _recompress(_add_noise(crop, DONOR_NOISE, rng), int(rng.integers(*DONOR_QUALITY)))
     mask = _region(crop, rng)
     return _paste(host, crop, mask), mask
 
@@ -223,12 +226,12 @@ def _paste(host: np.ndarray, other: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _recompress(image: np.ndarray, quality: int) -> np.ndarray:
     buffer = BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=SUBSAMPLING)
     return np.asarray(Image.open(buffer))
 
 
 def _save_jpeg(image: np.ndarray, path: Path, rng: np.random.Generator) -> None:
-    Image.fromarray(image).save(path, "JPEG", quality=int(rng.integers(90, 99)))
+    Image.fromarray(image).save(path, "JPEG", quality=int(rng.integers(*QUALITY)), subsampling=SUBSAMPLING)
 
 
 MAKERS: dict[str, Callable[[Path], None]] = {"casia-mini": make_casia_mini}

@@ -27,8 +27,9 @@ class UNet(nn.Module):
         features: channels of the first level; each level has twice those of the one above.
         depth: how often the image is halved.
         noise: concatenate fixed noise residuals (`NoiseResidual`) to the colours.
-        scale: 2 runs the network at half the image's resolution and enlarges its map: a quarter of the work.
-            Noise residuals are taken at full resolution first.
+        scale: 2 runs the network, noise residuals included, at half the image's resolution and enlarges its
+            map: a quarter of the work.
+        noise_clip: the residual, in grey levels, from which on all count the same.
         weights: a `.safetensors` or `.pth` file of a U-Net with the same options.
         loss: `loss(pred_mask, mask, shape_mask=None)` on probabilities; BCE + Dice when None.
 
@@ -50,13 +51,14 @@ class UNet(nn.Module):
         depth: int = 4,
         noise: bool = False,
         scale: int = 1,
+        noise_clip: float = 3.0,
         weights: str | os.PathLike[str] | None = None,
         loss: MaskLoss | WeightedSum | None = None,
     ) -> None:
         super().__init__()
         if min(features, depth, scale) < 1:
             raise ModelError(f"UNet: features={features}, depth={depth}, scale={scale}; each is at least 1")
-        self.noise = NoiseResidual() if noise else None
+        self.noise = NoiseResidual(noise_clip) if noise else None
         self.scale = scale
         widths = [features * 2**level for level in range(depth + 1)]
         inputs = [3 + (NoiseResidual.out_channels if noise else 0), *widths]
@@ -100,14 +102,9 @@ class UNet(nn.Module):
 
     def front(self, image: torch.Tensor) -> torch.Tensor:
         """Colours, and noise residuals where asked for, at the resolution that the network works at."""
-        channels = [image]
-        if self.noise is not None:
-            residual = self.noise(image).to(image.dtype)
-            # The mean of a residual is 0 wherever it is taken; the mean of its size is how noisy the place
-            # is.
-            channels.append(residual.abs() if self.scale > 1 else residual)
-        x = torch.cat(channels, dim=1)
-        return x if self.scale == 1 else F.avg_pool2d(pad_to_multiple(x, self.scale), self.scale)
+        if self.scale > 1:
+            image = F.avg_pool2d(pad_to_multiple(image, self.scale), self.scale)
+        return image if self.noise is None else torch.cat((image, self.noise(image).to(image.dtype)), dim=1)
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
