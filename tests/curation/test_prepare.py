@@ -36,8 +36,11 @@ def test_a_folder_of_ones_own_is_split_by_photograph_and_only_read(tmp_path):
 
 def test_two_folders_of_one_name_do_not_share_a_copy(tmp_path):
     one, two = make_dataset(tmp_path / "a/mine"), make_dataset(tmp_path / "b/mine", hosts=15)
-    counts = [sum(map(len, prepare(folder, tmp_path / "work").values())) for folder in (one, two)]
-    assert counts == [24, 30]
+    first, second = (prepare(folder, tmp_path / "work") for folder in (one, two))
+    assert sum(map(len, second.values())) == 30
+    assert all(pair.image.exists() for pairs in first.values() for pair in pairs)
+    copies = [{pair.image.parents[1] for pair in parts["train"]} for parts in (first, second)]
+    assert not copies[0] & copies[1]
 
 
 def test_the_embedded_dataset_keeps_its_test_photographs_apart(casia_mini, tmp_path):
