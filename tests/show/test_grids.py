@@ -6,8 +6,8 @@ from PIL import Image
 
 from workbook.core import Pair, collate, prepare_batch
 from workbook.core.errors import DataError
+from workbook.curation.names import kind_by_name
 from workbook.show import show_batch, show_channels, show_feature_maps, show_pairs, show_repair
-from workbook.show.grids import kind_of
 
 
 def write(path, height=24, width=36, box=None):
@@ -72,7 +72,7 @@ def test_nothing_to_show_is_told():
     ],
 )
 def test_kinds(name, authentic, kind):
-    assert kind_of(name, authentic) == kind
+    assert kind_by_name(name, authentic) == kind
 
 
 @pytest.mark.parametrize("prepare", [True, False])

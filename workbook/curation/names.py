@@ -80,12 +80,20 @@ def kind_of(pair: Pair) -> str:
     >>> kind_of(Pair(Path("Sp_S_NNN_A_ani0001_ani0001_0007.jpg"), Path("mask.png")))
     'copy-move'
     """
-    if pair.authentic:
+    return kind_by_name(pair.name, pair.authentic) or "tampered"
+
+
+def kind_by_name(name: str | PurePath, authentic: bool | None = None) -> str:
+    """`"authentic"`, `"copy-move"` or `"splice"`, by a CASIA name; `""` where the name does not say.
+
+    >>> [kind_by_name(f"{stem}.jpg") for stem in ("Sp_D_CND_A_pla0005_pla0023_0281", "Au_ani_0001", "cat")]
+    ['splice', 'authentic', '']
+    """
+    stem = PurePath(name).stem
+    if authentic or (authentic is None and (stem.startswith("Au_") or stem.endswith("_au"))):
         return "authentic"
-    name = CasiaName.parse(pair.image)
-    if name is None:
-        return "tampered"
-    return "copy-move" if name.copy_move else "splice"
+    parts = CasiaName.parse(PurePath(name))
+    return "" if parts is None else "copy-move" if parts.copy_move else "splice"
 
 
 def photograph_id(text: str) -> str:

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from workbook.core.errors import DataError
 from workbook.core.progress import NOT_SCORES
+from workbook.curation.names import kind_by_name
 from workbook.show.canvas import BLACK, CYCLE, DASHES, SMALL, Save, finish, new_figure, one_axes, root
-from workbook.show.grids import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +173,7 @@ def _kinds(table: pd.DataFrame) -> list[str]:
     names: Any = table.get("name", table.index)
     labels = table["label"] if "label" in table else [None] * len(table)
     return [
-        kind_of(str(name), None if label is None else float(label) == 0) or "tampered"
+        kind_by_name(str(name), None if label is None else float(label) == 0) or "tampered"
         for name, label in zip(names, labels, strict=True)
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import Pair
-from workbook.curation.names import CasiaName
+from workbook.curation.names import kind_by_name
 from workbook.show.canvas import Save, draw_image, draw_map, draw_outline, finish, grid, height_of
 from workbook.show.display import Map, Picture, to_map, to_maps, to_picture, to_pictures
 
@@ -42,19 +41,6 @@ def show_pairs(
         for pair, mask, picture in zip(pairs, maps, pictures, strict=True)
     ]
     return _outlined(pictures, maps, titles, columns, title, save)
-
-
-def kind_of(name: str | Path, authentic: bool | None = None) -> str:
-    """`"authentic"`, `"copy-move"` or `"splice"`, by a CASIA name; `""` where the name does not say.
-
-    >>> kind_of("Sp_D_CND_A_pla0005_pla0023_0281.jpg"), kind_of("Au_ani_0001.jpg"), kind_of("cat.jpg")
-    ('splice', 'authentic', '')
-    """
-    stem = Path(name).stem
-    if authentic or (authentic is None and (stem.startswith("Au_") or stem.endswith("_au"))):
-        return "authentic"
-    parts = CasiaName.parse(Path(name))
-    return "" if parts is None else "copy-move" if parts.copy_move else "splice"
 
 
 def show_batch(
@@ -189,7 +175,7 @@ def _say(ax: Axes, text: str) -> None:
 
 
 def _what(pair: Pair, mask: Map | None, picture: Picture) -> str:
-    kind = kind_of(pair.name, pair.authentic)
+    kind = kind_by_name(pair.name, pair.authentic)
     marked = "" if mask is None else f"{np.mean(mask > 0.5):.1%} marked"
     other = "" if mask is None or mask.shape == picture.shape[:2] else "mask of another size"
     return ", ".join(filter(None, [kind, marked, other]))
