@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from workbook.show.display import Map, Picture
@@ -45,9 +46,23 @@ class NotebookFigure(Figure):
         buffer = BytesIO()
         self.savefig(buffer, format="png", dpi=DPI)
         with Image.open(buffer) as whole:
-            few = whole.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+            few = few_colours(whole)
         few.save(buffer := BytesIO(), "PNG", optimize=True)
         return {"image/png": b64encode(buffer.getvalue()).decode("ascii")}
+
+
+def few_colours(picture: Image.Image) -> Image.Image:
+    """A picture in 256 colours, always the same ones for the same picture."""
+    return picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+
+
+def rgb(colour: str) -> NDArray[np.float64]:
+    """A colour's red, green and blue, each 0 to 255.
+
+    >>> rgb(YELLOW).tolist()
+    [240.0, 228.0, 66.0]
+    """
+    return (np.array(to_rgb(colour)) * 255).round()
 
 
 def new_figure(width: float, height: float, title: str | None = None, **how: Any) -> Figure:

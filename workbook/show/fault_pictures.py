@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from workbook.show.canvas import (
     height_of,
 )
 from workbook.show.display import Map, Picture, to_map, to_picture
+from workbook.show.panes import Pane
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,72 +63,66 @@ def show_faults(
     shown = every[:limit]
     if len(every) > limit:
         title = f"{title or 'Faults'}: the first {limit} of {len(every)}"
-    rows = [_Row(fault, (hosts or {}).get(fault.image) if fault.image else None) for fault in shown]
-    heights = [row.height() for row in rows]
+    rows = [fault_panes(fault, (hosts or {}).get(fault.image) if fault.image else None) for fault in shown]
+    heights = [_height(row) for row in rows]
     figure, axes = grid(len(rows), 3, width=9, heights=heights, lines=4, title=title)
     for row, places in zip(rows, axes, strict=True):
-        row.draw(places)
+        for pane, ax in zip(row, places, strict=True):
+            _draw(ax, pane)
     return finish(figure, save)
 
 
-class _Row:
-    """The pictures of one fault; text in place of one that cannot be."""
+def fault_panes(fault: Fault, host: Path | None = None) -> list[Pane]:
+    """The three pictures of one fault, text in place of one that cannot be: image, mask, what is wrong.
 
-    def __init__(self, fault: Fault, host: Path | None) -> None:
-        self.fault, self.host = fault, host
-        self.image = stored(fault.image) if fault.image else "no image"
-        self.mask = stored(fault.mask) if fault.mask else "no mask"
-        self.levels = _levels(fault.mask)
+    Args:
+        fault: the fault.
+        host: the image's authentic host, where there is one.
+    """
+    image = stored(fault.image) if fault.image else "no image"
+    mask = stored(fault.mask) if fault.mask else "no mask"
+    seen, reason = _reason(fault, image, host)
+    words = [": ".join(filter(None, [fault.kind, cause(fault)])), f"repair: {fault.repair}", seen]
+    return [
+        Pane(image, _named(fault.image, image)),
+        Pane(mask, _named(fault.mask, mask)),
+        replace(reason, title="\n".join(filter(None, words))),
+    ]
 
-    def height(self) -> float:
-        sizes = [part for part in (self.image, self.mask) if not isinstance(part, str)]
-        return height_of(sizes) if sizes else 0.4
 
-    def draw(self, axes: list[Axes]) -> None:
-        fault = self.fault
-        _draw(axes[0], self.image, _named(fault.image, self.image))
-        _draw(axes[1], self.mask, _named(fault.mask, self.mask))
-        seen = self._draw_reason(axes[2])
-        words = [": ".join(filter(None, [fault.kind, cause(fault)])), f"repair: {fault.repair}", seen]
-        caption(axes[2], "\n".join(filter(None, words)))
+def _reason(fault: Fault, image: Picture | str, host: Path | None) -> tuple[str, Pane]:
+    """The third picture, and what it shows."""
+    for key, words in (("same_as", "same pixels:"), ("candidate", "this fits:")):
+        if key in fault.detail:
+            other = Path(fault.detail[key])
+            return f"{words} {other.name}", Pane(stored(other))
+    if isinstance(image, str):
+        return "", Pane("")
+    levels = read_levels(fault.mask)
+    if host is not None and fault.kind in ("misaligned", "empty_mask", "full_mask"):
+        return _difference(image, host, levels)
+    if fault.kind == "not_binary" and levels is not None:
+        grey = ((levels > 0) & (levels < 1)).astype(np.float32)
+        return "white: pixels that are neither 0 nor 255", Pane(grey)
+    if fault.kind == "exif_rotation" and fault.image is not None:
+        return "turned upright", Pane(to_picture(fault.image))
+    if "right_name" in fault.detail:
+        return f"right name: {fault.detail['right_name']}", Pane(image)
+    if levels is None:
+        return "", Pane(image)
+    marks = levels.max() > 0.5
+    seen = "yellow: what the mask marks" if marks else "the mask marks nothing"
+    return seen, Pane(image, mask=levels, tint=True)
 
-    def _draw_reason(self, ax: Axes) -> str:
-        """Draw the third picture, and say what it shows."""
-        detail = self.fault.detail
-        for key, words in (("same_as", "same pixels:"), ("candidate", "this fits:")):
-            if key in detail:
-                other = Path(detail[key])
-                _draw(ax, stored(other), "")
-                return f"{words} {other.name}"
-        if isinstance(self.image, str):
-            return ""
-        if self.host is not None and self.fault.kind in ("misaligned", "empty_mask", "full_mask"):
-            return self._difference(ax)
-        if self.fault.kind == "not_binary" and self.levels is not None:
-            draw_map(ax, ((self.levels > 0) & (self.levels < 1)).astype(np.float32))
-            return "white: pixels that are neither 0 nor 255"
-        if self.fault.kind == "exif_rotation" and self.fault.image is not None:
-            draw_image(ax, to_picture(self.fault.image))
-            return "turned upright"
-        draw_image(ax, self.image)
-        if "right_name" in detail:
-            return f"right name: {detail['right_name']}"
-        if self.levels is None:
-            return ""
-        draw_marked(ax, self.levels)
-        return "yellow: what the mask marks" if self.levels.max() > 0.5 else "the mask marks nothing"
 
-    def _difference(self, ax: Axes) -> str:
-        """Where image and host differ, with the mask's outline."""
-        host = stored(self.host) if self.host else ""
-        if isinstance(host, str) or isinstance(self.image, str) or host.shape != self.image.shape:
-            draw_image(ax, self.image) if not isinstance(self.image, str) else None
-            return "the host cannot be compared"
-        apart = np.abs(self.image.astype(np.int16) - host).max(axis=2)
-        draw_map(ax, np.minimum(apart / np.float32(64), 1).astype(np.float32))
-        if self.levels is not None:
-            draw_outline(ax, self.levels)
-        return "white: unlike the host; line: mask"
+def _difference(image: Picture, host: Path, levels: Map | None) -> tuple[str, Pane]:
+    """Where image and host differ, with the mask's outline."""
+    other = stored(host)
+    if isinstance(other, str) or other.shape != image.shape:
+        return "the host cannot be compared", Pane(image)
+    apart = np.abs(image.astype(np.int16) - other).max(axis=2)
+    shades = np.minimum(apart / np.float32(64), 1).astype(np.float32)
+    return "white: unlike the host; line: mask", Pane(shades, mask=levels)
 
 
 def stored(path: Path) -> Picture | str:
@@ -159,7 +155,7 @@ def cause(fault: Fault) -> str:
     return ", ".join(f"{key} {value}" for key, value in rest)
 
 
-def _levels(path: Path | None) -> Map | None:
+def read_levels(path: Path | None) -> Map | None:
     """The mask as the library reads it; None where it cannot."""
     if path is None:
         return None
@@ -177,10 +173,21 @@ def _named(path: Path | None, pixels: Picture | str) -> str:
     return path.name + size
 
 
-def _draw(ax: Axes, pixels: Picture | str, title: str) -> None:
-    if isinstance(pixels, str):
+def _height(row: list[Pane]) -> float:
+    sizes = [pane.pixels for pane in row[:2] if not isinstance(pane.pixels, str)]
+    return height_of(sizes) if sizes else 0.4
+
+
+def _draw(ax: Axes, pane: Pane) -> None:
+    if isinstance(pane.pixels, str):
         how: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
-        ax.text(0.5, 0.5, pixels, fontsize=9, **how)
-        caption(ax, title)
+        ax.text(0.5, 0.5, pane.pixels, fontsize=9, **how)
+    elif pane.pixels.ndim == 2:
+        draw_map(ax, pane.pixels)
     else:
-        draw_image(ax, pixels, title)
+        draw_image(ax, pane.pixels)
+    if pane.mask is not None and pane.tint:
+        draw_marked(ax, pane.mask)
+    elif pane.mask is not None:
+        draw_outline(ax, pane.mask)
+    caption(ax, pane.title)

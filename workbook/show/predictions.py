@@ -23,6 +23,7 @@ from workbook.show.canvas import (
     finish,
     grid,
     height_of,
+    rgb,
     root,
 )
 from workbook.show.display import Map, Picture, to_map, to_maps, to_picture, to_pictures
@@ -131,7 +132,7 @@ def overlay(picture: Picture, truth: Map, probability: Map, threshold: float = 0
         colour, stripe, direction = HITS[name]
         along = (down + right) if direction.startswith("/") else (down - right)
         striped = (along % period < period // 4)[..., None]
-        paint = np.where(striped, _rgb(stripe), _rgb(colour))
+        paint = np.where(striped, rgb(stripe), rgb(colour))
         grey = np.where(place[..., None], 0.25 * grey + 0.75 * paint, grey)
     return grey.astype(np.uint8)
 
@@ -160,7 +161,7 @@ def show_overlay(
     picture, probability = to_picture(image), to_map(prob)
     drawn = _axes(ax, picture, title, foot=0.0 if mask is None else 0.3)
     if mask is None:
-        glow = probability[..., None] * _rgb(YELLOW) + (1 - probability[..., None]) * picture
+        glow = probability[..., None] * rgb(YELLOW) + (1 - probability[..., None]) * picture
         draw_image(drawn, (0.5 * glow + 0.5 * picture).astype(np.uint8), title)
         draw_outline(drawn, probability, level=threshold)
     else:
@@ -209,12 +210,6 @@ def _scores(
             values.append(1 - float(formulas.false_alarm_rate(counts)))
             words.append(f"authentic, {1 - values[-1]:.1%} marked")
     return values, words
-
-
-def _rgb(colour: str) -> np.ndarray[Any, Any]:
-    from matplotlib.colors import to_rgb
-
-    return np.array(to_rgb(colour)) * 255
 
 
 def _legend(figure: Figure, names: list[str], label: str = "") -> None:
