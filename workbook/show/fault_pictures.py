@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -183,7 +183,7 @@ def _draw(ax: Axes, pane: Pane) -> None:
         how: dict[str, Any] = {"ha": "center", "va": "center", "transform": ax.transAxes}
         ax.text(0.5, 0.5, pane.pixels, fontsize=9, **how)
     elif pane.pixels.ndim == 2:
-        draw_map(ax, pane.pixels)
+        draw_map(ax, cast("Map", pane.pixels))
     else:
         draw_image(ax, pane.pixels)
     if pane.mask is not None and pane.tint:

@@ -204,11 +204,12 @@ def _write(pen: ImageDraw.ImageDraw, corner: tuple[int, int], lines: Sequence[st
 
 def _wrapped(text: str, width: int) -> list[str]:
     """The text's lines, broken between words, long words shortened, to a width in pixels."""
-    letters = max(8, int(width / (0.56 * FONT)))
     lines: list[str] = []
     for line in text.split("\n") if text else []:
         lines.append("")
-        for word in (shorten(word, letters) for word in line.split()):
+        for word in line.split():
+            wide = _font().getlength(word)
+            word = shorten(word, max(8, int(len(word) * 0.95 * width / wide))) if wide > width else word
             joined = f"{lines[-1]} {word}".strip()
             if lines[-1] and _font().getlength(joined) > width:
                 lines.append(word)
