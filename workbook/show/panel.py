@@ -50,7 +50,7 @@ class Panel(widgets.VBox):
         self.text = widgets.HTML()
         self.picture = widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
         rows = [widgets.HBox(row, layout=ROW) for row in controls]
-        super().__init__([*rows, self.text, self.picture])
+        super().__init__([*rows, self.text, self.picture], _dom_classes=("workbook-panel",))
 
     @abstractmethod
     def scene(self) -> Scene:
