@@ -6,10 +6,10 @@ BIN := .venv/bin
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint notebooks bench
+.PHONY: help lab test test-browser lint notebooks bench
 
 help:  ## list what can be made
-	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "make %-10s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "make %-13s%s\n", $$1, $$2 }' Makefile
 
 # The stamp is as new as the last installation: it runs again only after pyproject.toml has changed.
 .venv/.installed: pyproject.toml
@@ -21,10 +21,15 @@ lab: .venv/.installed  ## set up, write the embedded dataset, open JupyterLab; A
 	$(BIN)/workbook sample casia-mini notebooks/data
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT) $(ARGS)
 
-# The notebooks come last and alone: beside other work on two cores, training takes five times as long.
-test: lint  ## set up, then lint, unit tests, doctests and the notebooks
-	$(BIN)/pytest -n 2 --dist loadscope workbook tests
+# The notebooks come late and alone: beside other work on two cores, training takes five times as long.
+# The browser comes last, because it opens notebook 4 on the run that nbval leaves.
+test: lint  ## set up, then lint, unit tests, doctests, the notebooks, and a browser where Chromium is
+	$(BIN)/pytest -n 2 --dist loadscope -m "not browser" workbook tests
 	$(BIN)/pytest --nbval notebooks
+	$(BIN)/pytest -m "browser and not slow" tests/browser
+
+test-browser: .venv/.installed  ## all notebooks and widgets in JupyterLab in headless Chromium; screenshots in build/browser
+	$(BIN)/pytest -m browser tests/browser
 
 lint: .venv/.installed  ## style, format and types
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""A JupyterLab on this machine's own address, in a folder of its own, and a headless Chromium to look at it."""
+"""A JupyterLab in a folder of its own, reached by this machine only, and a headless Chromium."""
 
 import json
 import os
@@ -27,12 +27,6 @@ SETTINGS = {  # every cell is in the page, scrolled to or not; nothing asks, not
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
 }
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
 
 
 class Lab:
@@ -118,7 +112,7 @@ class OpenNotebook:
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
 
     def run_all(self, seconds=PATIENCE):
-        """Run → Run All Cells, and wait until each cell has its number; then save, and return what was saved."""
+        """Run → Run All Cells, wait until each cell has its number, save, and return what was saved."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         done = """() => {
@@ -176,11 +170,20 @@ class ShownPanel:
     def state(self):
         return self.text, self.picture
 
+    def _handle(self, label):
+        row = self.place.locator(".widget-hslider", has=self.page.locator(f'label:text-is("{label}")'))
+        return row.locator(".noUi-handle")
+
     def press(self, label, key):
         """Give the slider of that label the focus, and press a key."""
-        row = self.place.locator(".widget-hslider", has=self.page.locator(f'label:text-is("{label}")'))
-        row.locator(".noUi-handle").focus()
+        self._handle(label).focus()
         return self._changed(lambda: self.page.keyboard.press(key))
+
+    def position(self, label):
+        """Where a slider stands, from 0 to 1."""
+        handle = self._handle(label)
+        now, low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max"))
+        return (now - low) / (high - low)
 
     def click(self, label):
         button = self.place.locator(f'button:has-text("{label}")')

@@ -6,6 +6,7 @@ import pytest
 
 from workbook.curation import find_faults, make_plan, sample
 
+pytestmark = pytest.mark.browser
 HEAD = """
 from pathlib import Path
 import torch

@@ -159,6 +159,17 @@ def test_trimming_leaves_tags_and_outputs():
     assert notebook.cells[0].metadata.execution
 
 
+def test_of_a_widget_the_picture_is_stored_and_the_live_view_is_not():
+    data = {
+        "text/plain": "w",
+        "image/png": "AA==",
+        "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
+    }
+    cell = new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data)])
+    kept = trimmed(new_notebook(cells=[cell])).cells[0].outputs[0].data
+    assert sorted(kept) == ["image/png", "text/plain"]
+
+
 def test_a_summary_is_json():
     cell = new_code_cell("", metadata={"tags": ["summary"]})
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="nonsense")]

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_checkpoints_image_and_threshold_can_be_changed(three, drawn):
     ):
         change()
         seen.append(drawn(compare))
-    assert all(a.shape != b.shape or (a != b).any() for a, b in zip(seen[:-1], seen[1:], strict=True))
+    assert all(a.shape != b.shape or (a != b).any() for a, b in pairwise(seen))
     assert "right: F1 0.000" in compare.text.value  # nothing is above 0.95
     assert "2 of 3: Sp_S" in compare.text.value
 

@@ -28,6 +28,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+LIVE_WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_CELL_METADATA = ("tags", "nbgrader", "deletable", "editable")
 
 PathLike = str | os.PathLike[str]
@@ -146,6 +147,9 @@ def trimmed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     copy.metadata = nbformat.from_dict(METADATA)
     for cell in copy.cells:
         cell.metadata = {key: cell.metadata[key] for key in KEPT_CELL_METADATA if key in cell.metadata}
+        # Without its kernel a widget would show an error in place of the picture that is stored beside it.
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(LIVE_WIDGET, None)
     return copy
 
 

@@ -1,0 +1,55 @@
+"""The notebooks in a real JupyterLab: Run All, no error, and each widget that they show answers to a key.
+
+In one folder and in order, because notebook 4 evaluates the run that notebook 3 leaves. Training takes
+minutes: `make test` copies the run and the data that nbval has left in `notebooks/` and passes over
+notebook 3, whose cells nbval has just executed; `make test-browser` opens notebook 3 too (marked `slow`).
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+WIDGETS = ("PairBrowser", "FaultReviewer", "ThresholdSlider", "RobustnessSlider", "CheckpointCompare")
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
+SECONDS = 1500  # notebook 3 trains
+
+
+@pytest.fixture(scope="module")
+def work(lab):
+    """The folder of the Lab with a copy of the notebooks, and of what an earlier run of them has left."""
+    for file in NOTEBOOKS.glob("*.ipynb"):
+        shutil.copy(file, lab.folder)
+    for folder in ("data", "runs"):
+        if (NOTEBOOKS / folder).is_dir():
+            shutil.copytree(NOTEBOOKS / folder, lab.folder / folder)
+    return lab.folder
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n.startswith("03") else n for n in NAMES]
+)
+def test_run_all(name, work, open_notebook):
+    if name.startswith("04") and not any((work / "runs").glob("*/best")):
+        pytest.skip("needs a run of notebook 3: make test-browser, or pytest --nbval notebooks before")
+    notebook = open_notebook(name)
+    saved = notebook.run_all(SECONDS)
+    code = [cell for cell in saved.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, start=1):
+        failed = [output.ename for output in cell.outputs if output.output_type == "error"]
+        expected = "raises-exception" in cell.metadata.get("tags", [])
+        assert bool(failed) == expected, f"cell {number}: {failed}"
+        assert cell.execution_count == number
+    sources = "\n".join(cell.source for cell in code)
+    panels = notebook.panels()
+    assert bool(panels) == any(f"{widget}(" in sources for widget in WIDGETS)
+    for number, panel in enumerate(panels):
+        stem = f"{Path(name).stem}_{number + 1}"
+        panel.screenshot(f"{stem}_before")
+        for label in panel.sliders():
+            before = panel.state
+            panel.press(label, "ArrowRight" if panel.position(label) < 1 else "ArrowLeft")
+            assert panel.state != before, f"{label} of widget {number + 1} does nothing"
+        panel.screenshot(f"{stem}_after")
