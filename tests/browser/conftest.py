@@ -22,7 +22,7 @@ QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE = 120  # seconds; a busy machine is slow, and nothing here measures time
+PATIENCE = int(os.environ.get("BROWSER_PATIENCE", "120"))  # seconds until a wait is given up
 SETTINGS = {  # every cell is in the page, scrolled to or not; nothing asks, nothing calls home
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"checkForUpdates": False, "fetchNews": "false"},
@@ -87,14 +87,12 @@ class Lab:
             self.process.kill()
             self.process.wait()
 
-    def write(self, name, *cells):
-        """A notebook of these code cells."""
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata["kernelspec"] = {
-            "display_name": "Python 3",
-            "language": "python",
-            "name": "python3",
-        }
+    def write(self, name, cells):
+        """A notebook of these cells, none of them run yet."""
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            cell.outputs, cell.execution_count = [], None
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
         nbformat.write(notebook, self.folder / name)
 
     def read(self, name):
@@ -166,52 +164,48 @@ class ShownPanel:
     def _image(self):
         return self.place.locator("img.widget-image").element_handle()
 
-    @property
-    def state(self):
-        return self.text, self.picture
-
     def _handle(self, label):
         row = self.place.locator(".widget-hslider", has=self.page.locator(f'label:text-is("{label}")'))
         return row.locator(".noUi-handle")
 
-    def press(self, label, key):
+    def press(self, label, key, **options):
         """Give the slider of that label the focus, and press a key."""
         self._handle(label).focus()
-        return self._changed(lambda: self.page.keyboard.press(key))
+        self._change(lambda: self.page.keyboard.press(key), **options)
 
-    def position(self, label):
-        """Where a slider stands, from 0 to 1."""
-        handle = self._handle(label)
-        now, low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max"))
-        return (now - low) / (high - low)
+    def sliders(self):
+        """From the labels of the sliders that can be moved to whether they can go on to the right."""
+        found = {}
+        for row in self.place.locator(".widget-hslider").all():
+            handle = row.locator(".noUi-handle")
+            now, low, high = (handle.get_attribute(f"aria-value{end}") for end in ("now", "min", "max"))
+            if low != high:
+                found[row.locator("label").inner_text()] = now != high
+        return found
 
     def click(self, label):
         button = self.place.locator(f'button:has-text("{label}")')
-        return self._changed(lambda: (button.focus(), self.page.keyboard.press("Enter")))
+        self._change(lambda: (button.focus(), self.page.keyboard.press("Enter")))
 
     def choose(self, label, option):
         row = self.place.locator(".widget-dropdown", has=self.page.locator(f'label:text-is("{label}")'))
-        return self._changed(lambda: row.locator("select").select_option(option))
-
-    def sliders(self):
-        return [
-            row.locator("label").inner_text()
-            for row in self.place.locator(".widget-hslider").all()
-            if row.locator(".noUi-handle[disabled], [disabled] .noUi-handle").count() == 0
-        ]
+        self._change(lambda: row.locator("select").select_option(option))
 
     def screenshot(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.place.screenshot(path=SCREENSHOTS / f"{name}.png")
 
-    def _changed(self, act):
-        """Do something, and wait until the picture is another one; returns the seconds that took."""
-        before = self.picture
-        started = time.perf_counter()
+    def _change(self, act, picture=True):
+        """Do something, and wait until the picture, or the text at least, is another one."""
+        before = self.text, self.picture
         act()
-        changed = "([image, before]) => image.src !== before && image.complete && image.naturalWidth > 0"
-        self.page.wait_for_function(changed, arg=[self._image, before], polling=10)
-        return time.perf_counter() - started
+        changed = """([place, text, src, picture]) => {
+            const image = place.querySelector('img.widget-image');
+            const now = place.querySelector('[role="status"]').innerText;
+            const changed = image.src !== src || (!picture && now !== text);
+            return changed && image.complete && image.naturalWidth > 0;
+        }"""
+        self.page.wait_for_function(changed, arg=[self.place.element_handle(), *before, picture])
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from nbformat.v4 import new_code_cell
 
 from workbook.curation import find_faults, make_plan, sample
 
@@ -30,7 +31,7 @@ def show(lab, dataset, open_notebook):
     """Shows the widget that some code ends with."""
 
     def run(name, code):
-        lab.write(f"{name}.ipynb", HEAD, code)
+        lab.write(f"{name}.ipynb", [new_code_cell(HEAD), new_code_cell(code)])
         notebook = open_notebook(f"{name}.ipynb")
         saved = notebook.run_all()
         assert [o for cell in saved.cells for o in cell.outputs if o.output_type == "error"] == []
@@ -53,6 +54,12 @@ def test_pair_browser(show):
     panel.screenshot("pair_browser_after")
     panel.click("Previous")
     assert panel.text.startswith("2 of 3: ")
+
+
+def test_a_single_pair_needs_no_slider(show):
+    panel = show("one_pair", "from workbook.show import PairBrowser\nPairBrowser(tampered[:1])")
+    assert panel.text.startswith("1 of 1: ")
+    assert panel.sliders() == {}
 
 
 def test_fault_reviewer_edits_and_saves_the_plan(show, lab, dataset):

@@ -84,8 +84,8 @@ def test_a_planned_correction_can_be_looked_at_and_changed(dataset, stem):
     assert Path(planned.fault.detail["right_mask"]).is_file()
     assert planned.fault.kind == "misaligned"
     assert planned.corrected(planned.fault, layout) is correction
-    again = planned.corrected(replace(planned.fault, detail=dict(planned.fault.detail)), layout)
-    assert again == correction
+    third = replace(planned.fault, detail={"right_mask": str(dataset / "Gt/x_gt.png")})
+    assert dict(planned.corrected(third, layout).parameters) == {"right_mask": "Gt/x_gt.png"}
     inverted = planned.corrected(replace(planned.fault, repair="invert"), layout)
     assert (inverted.action, dict(inverted.parameters)) == ("invert", {})
     outside = replace(planned.fault, detail={"right_mask": "/elsewhere/m.png"})

@@ -11,7 +11,7 @@ from workbook.core.predict import Prediction
 from workbook.show.display import to_map, to_picture
 from workbook.show.panel import LABEL, Panel, Scene, slider, step_buttons
 from workbook.show.panes import Pane
-from workbook.show.prediction_panes import overlay_pane, probability_pane, title_of, words_of
+from workbook.show.prediction_panes import name_of, overlay_pane, probability_pane, title_of, words_of
 from workbook.show.threshold_slider import check_threshold, threshold_slider
 
 
@@ -69,11 +69,13 @@ class CheckpointCompare(Panel):
 def _check(predictions: Mapping[str, Sequence[Prediction]]) -> None:
     if len(predictions) < 2 or not all(predictions.values()):
         raise DataError(
-            f"{len(predictions)} checkpoints with predictions, two are compared; "
-            'give {"last": predict(...), "best": predict(...)}'
+            'give the predictions of at least two checkpoints: {"last": predict(...), "best": predict(...)}'
         )
     (first, whole), *others = predictions.items()
     for name, found in others:
-        same = [title_of(one) for one in found] == [title_of(one) for one in whole]
-        if not same or any(a.pred_mask.shape != b.pred_mask.shape for a, b in zip(whole, found, strict=True)):
+        if [_identity(one) for one in found] != [_identity(one) for one in whole]:
             raise DataError(f"{first} and {name} were predicted on different images; give both the same")
+
+
+def _identity(found: Prediction) -> tuple[str, tuple[int, ...]]:
+    return name_of(found), tuple(found.pred_mask.shape)

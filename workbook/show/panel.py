@@ -68,20 +68,23 @@ class Panel(widgets.VBox):
 
     def refresh(self, _: Any = None) -> None:
         """Draw the present state. What cannot be drawn is said in the text."""
-        try:
-            scene = self.scene()
-        except WorkbookError as error:
-            scene = Scene([str(error)], [[Pane("nothing to see; the reason is above")]])
+        scene = self._seen()
         spoken = "<br>".join(escape(line) for line in scene.lines)
         self.text.value = f'<div role="status" aria-live="polite" style="line-height: 1.5">{spoken}</div>'
         self.picture.value = to_png(compose(scene.rows))
+
+    def _seen(self) -> Scene:
+        try:
+            return self.scene()
+        except WorkbookError as error:
+            return Scene([str(error)], [[Pane("nothing to see; the reason is above")]])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.about()}"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
-        scene = self.scene()
+        scene = self._seen()
         return bundle | {"image/png": to_stored_png(compose(scene.rows, scene.lines))}
 
 

@@ -81,7 +81,7 @@ def outlined(picture: Picture, inside: NDArray[np.bool_]) -> Picture:
     """
     core = _shrunk(inside)
     ring = inside & ~core  # inside, so that a region at the border is closed
-    around = ~inside & ~_shrunk(~inside)
+    around = ~inside & _grown(inside)
     drawn = picture.copy()
     drawn[ring] = rgb(YELLOW)
     drawn[around | (core & ~_shrunk(core))] = rgb(BLACK)
@@ -102,7 +102,7 @@ def compose(rows: Sequence[Sequence[Pane]], lines: Sequence[str] = ()) -> Image.
     head = _height(len(lines))
     paper = Image.new(
         "RGB",
-        (columns * (largest + GAP) - GAP, head + sum(heads) + sum(highs) + GAP * len(rows)),
+        (columns * (largest + GAP) - GAP, max(1, head + sum(heads) + sum(highs) + GAP * len(rows))),
         "white",
     )
     pen = ImageDraw.Draw(paper)
@@ -174,6 +174,12 @@ def _shrunk(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Without the pixels that touch the outside, or the picture's border."""
     padded = np.pad(inside, 1)
     return inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+
+
+def _grown(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """With the pixels that touch it."""
+    padded = np.pad(inside, 1)
+    return inside | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
 
 
 def _words(text: str, largest: int) -> Picture:

@@ -14,9 +14,14 @@ from workbook.show.predictions import overlay
 LEGEND = "yellow: found; red, dark stripes: false alarm; blue, light stripes: missed"
 
 
+def name_of(found: Prediction) -> str:
+    """The image's name; "" of an image that has none."""
+    return getattr(found, "name", "") or (found.pair.name if found.pair else "")
+
+
 def title_of(found: Prediction) -> str:
     """The image's name, and its kind where that is known."""
-    name = getattr(found, "name", "") or (found.pair.name if found.pair else "")
+    name = name_of(found)
     known = found.pair is not None and found.mask is not None
     return f"{name}, {kind_of(found.pair)}" if known else name
 
