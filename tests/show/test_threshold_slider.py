@@ -15,7 +15,7 @@ def apart(predictions, metric):
     return float(metric.compute())
 
 
-@pytest.mark.parametrize("step", [0, 1, 77, 128, 200, 255, 256])
+@pytest.mark.parametrize("step", [0, 1, 77, 128, 200, 255])
 def test_the_scores_are_those_of_the_metrics(predictions, step):
     at = step / 256
     slider = ThresholdSlider(predictions)
@@ -75,10 +75,15 @@ def test_without_a_truth_there_is_a_picture_and_no_score(predictions):
     assert panes[2].mask.sum() == (predictions[0].pred_mask > 0.5).sum()
 
 
-@pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("threshold", [-0.1, 1, float("nan")])
 def test_a_threshold_outside_is_refused(predictions, threshold):
-    with pytest.raises(DataError, match=r"\[0, 1\]"):
+    with pytest.raises(DataError, match="below 1"):
         ThresholdSlider(predictions, threshold)
+
+
+def test_it_starts_at_the_step_that_is_nearest(predictions):
+    assert ThresholdSlider(predictions, 0.3).threshold.value == 77 / 256
+    assert ThresholdSlider(predictions, 0.999).threshold.value == 255 / 256
 
 
 def test_nothing_to_show_is_refused():

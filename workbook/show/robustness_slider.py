@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,15 +11,17 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
-from workbook.core import scores
 from workbook.core.batch import collate, prepare_batch
 from workbook.core.errors import DataError, ModelError
 from workbook.core.model import run_model
 from workbook.core.pairs import Pair
+from workbook.core.predict import Prediction
 from workbook.core.signature import read_signature
-from workbook.show.display import Map, to_map, to_picture
+from workbook.show.display import to_map, to_picture
 from workbook.show.panel import LABEL, WIDE, Panel, Scene
 from workbook.show.panes import Pane
+from workbook.show.prediction_panes import probability_pane, words_of
+from workbook.show.threshold_slider import check_threshold
 
 Perturb = Callable[[Tensor, float], Tensor]
 
@@ -41,18 +43,10 @@ def noise(image: Tensor, deviation: float) -> Tensor:
 
 
 PERTURBATIONS: dict[str, tuple[Perturb, Sequence[float]]] = {
-    "JPEG quality": (jpeg, (100, 95, 90, 85, 80, 75, 70, 65, 60, 55, 50)),
-    "Gaussian blur": (blur, (0, 3, 7, 11, 15, 19, 23)),
-    "Gaussian noise": (noise, (0, 3, 7, 11, 15, 19, 23)),
+    "jpeg": (jpeg, (100, 95, 90, 85, 80, 75, 70, 65, 60, 55, 50)),
+    "blur": (blur, (0, 3, 7, 11, 15, 19, 23)),
+    "noise": (noise, (0, 3, 7, 11, 15, 19, 23)),
 }
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the model says of one image: its map, and the image's score where it gives one."""
-
-    pred_mask: Map
-    pred_label: float | None
 
 
 class RobustnessSlider(Panel):
@@ -83,20 +77,19 @@ class RobustnessSlider(Panel):
         perturbations: Mapping[str, tuple[Perturb, Sequence[float]]] | None = None,
         threshold: float = 0.5,
     ) -> None:
-        pair = image if isinstance(image, Pair) else None
         self.perturbations = dict(PERTURBATIONS if perturbations is None else perturbations)
+        check_threshold(threshold)
         self._model, self._cut = model, threshold
-        self._image = torch.from_numpy(to_picture(pair.image if pair else image)).permute(2, 0, 1)
-        mask = pair.mask if pair else mask
-        self._truth = None if mask is None else to_map(mask)
-        if self._truth is not None and self._truth.shape != tuple(self._image.shape[1:]):
-            raise DataError("image and mask have different sizes; audit the dataset and correct it first")
-        self.clean = say(model, self._image)
+        pair = image if isinstance(image, Pair) else None
+        self._name = pair.name if pair else "image"
+        picture = to_picture(pair.image if pair else image)
+        self._image = torch.from_numpy(picture).permute(2, 0, 1)  # (3, H, W)
+        self._mask = _truth(pair, mask, picture.shape[:2])
+        self.clean = self._say(self._image)
         self.kind = widgets.Dropdown(options=list(self.perturbations), description="kind", style=LABEL)
         self.strength = widgets.SelectionSlider(
             options=self._strengths, description="strength", layout=WIDE, style=LABEL
         )
-        self._name = pair.name if pair else "image"
         super().__init__([self.kind], [self.strength])
         self.kind.observe(self._change, "value")
         self.follow(self.strength)
@@ -112,22 +105,16 @@ class RobustnessSlider(Panel):
                 f"{self.kind.value}: makes {tuple(disturbed.shape)} of {tuple(self._image.shape)}; "
                 "keep the image's size, so that its mask still fits"
             )
-        now = say(self._model, disturbed)
-        change = float(abs(now.pred_mask - self.clean.pred_mask).mean())
+        now = self._say(disturbed)
+        change = float((now.pred_mask - self.clean.pred_mask).abs().mean())
         lines = [
             f"{self._name}, {self.kind.value} {self.strength.value:g}: {self._words(now)}",
             f"clean: {self._words(self.clean)}; the map has changed by {change:.3f} on average",
         ]
         panes = [
-            Pane(to_picture(disturbed), "image now", mask=self._truth),
-            Pane(
-                self.clean.pred_mask,
-                "map of the clean image",
-                self.clean.pred_mask,
-                self._cut,
-                colours="magma",
-            ),
-            Pane(now.pred_mask, "map now", now.pred_mask, self._cut, colours="magma"),
+            Pane(to_picture(disturbed), "image now", mask=None if self._mask is None else to_map(self._mask)),
+            probability_pane(self.clean, self._cut, "map of the clean image"),
+            probability_pane(now, self._cut, "map now"),
         ]
         return Scene(lines, [panes])
 
@@ -142,34 +129,43 @@ class RobustnessSlider(Panel):
         if self.strength.value == before:  # then nothing has told that all else is new
             self.refresh()
 
-    def _words(self, said: Said) -> str:
-        words = [f"{(said.pred_mask > self._cut).mean():.1%} marked"]
-        if self._truth is not None and (self._truth > 0.5).any():
-            pred, truth = (torch.from_numpy(values)[None, None] for values in (said.pred_mask, self._truth))
-            words.insert(
-                0, f"F1 {float(scores.f1(scores.pixel_counts(pred, truth, threshold=self._cut))):.3f}"
-            )
-        if said.pred_label is not None:
-            words.append(f"image score {said.pred_label:.3f}")
-        return ", ".join(words)
+    def _words(self, found: Prediction) -> str:
+        label = "" if found.pred_label is None else f", image score {found.pred_label:.3f}"
+        return words_of(found, self._cut) + label
+
+    @torch.no_grad()
+    def _say(self, image: Tensor) -> Prediction:
+        """What the model says of an image uint8 (3, H, W); it is left in the mode it was in."""
+        model = self._model
+        device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+        training = model.training
+        model.eval()
+        try:
+            batch = prepare_batch(collate([{"image": image, "name": self._name}]), device)
+            outputs = run_model(model, batch, read_signature(model))
+        finally:
+            model.train(training)
+        if "pred_mask" not in outputs:
+            raise ModelError(f"{type(model).__name__}: returns no pred_mask, so there is no map to show")
+        label = outputs.get("pred_label")
+        pred_mask = outputs["pred_mask"][0].float().cpu()
+        return Prediction(
+            Pair(Path(self._name)),
+            image,
+            self._mask,  # type: ignore[arg-type]
+            pred_mask,
+            None if label is None else float(label[0]),
+        )
 
 
-@torch.no_grad()
-def say(model: nn.Module, image: Tensor) -> Said:
-    """Run a model on one image uint8 (3, H, W); it is left in the mode it was in.
-
-    Raises:
-        ModelError: the model does not keep its contract.
-    """
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    training = model.training
-    model.eval()
-    try:
-        batch = prepare_batch(collate([{"image": image, "name": "image"}]), device)
-        outputs = run_model(model, batch, read_signature(model))
-    finally:
-        model.train(training)
-    if "pred_mask" not in outputs:
-        raise ModelError(f"{type(model).__name__}: returns no pred_mask, so there is no map to show")
-    label = outputs.get("pred_label")
-    return Said(outputs["pred_mask"][0, 0].float().cpu().numpy(), None if label is None else float(label[0]))
+def _truth(pair: Pair | None, mask: Any, size: tuple[int, ...]) -> Tensor | None:
+    """The truth float32 (1, H, W); none marked of an authentic pair, None where it is not known."""
+    if pair is not None and pair.mask is None:
+        return torch.zeros(1, *size)
+    mask = mask if pair is None else pair.mask
+    if mask is None:
+        return None
+    truth = torch.from_numpy(to_map(mask))[None]
+    if tuple(truth.shape[1:]) != tuple(size):
+        raise DataError("image and mask have different sizes; audit the dataset and correct it first")
+    return truth

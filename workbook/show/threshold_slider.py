@@ -35,7 +35,7 @@ class ThresholdSlider(Panel):
         threshold: the slider of the threshold; a pixel is marked where the probability is above it.
 
     Raises:
-        DataError: there are no predictions, or a threshold outside [0, 1].
+        DataError: there are no predictions, or a threshold outside [0, 1).
     """
 
     def __init__(self, predictions: Iterable[Prediction], threshold: float = 0.5) -> None:
@@ -93,15 +93,15 @@ class ThresholdSlider(Panel):
 
 def threshold_slider(value: float) -> widgets.FloatSlider:
     """A slider of the threshold; arrow keys move it by 1/256."""
-    at = round(value / STEP) * STEP
+    at = min(round(value / STEP) * STEP, 1 - STEP)
     words = {"description": "threshold", "readout_format": ".3f"}
-    return widgets.FloatSlider(value=at, min=0, max=1, step=STEP, layout=WIDE, style=LABEL, **words)
+    return widgets.FloatSlider(value=at, min=0, max=1 - STEP, step=STEP, layout=WIDE, style=LABEL, **words)
 
 
 def check_threshold(threshold: float) -> None:
-    """Raise a DataError where a threshold lies outside of [0, 1]."""
-    if not 0 <= threshold <= 1:
-        raise DataError(f"the threshold is {threshold}; give one in [0, 1]")
+    """Raise a DataError where a threshold is one that the scores do not take."""
+    if not 0 <= threshold < 1:
+        raise DataError(f"the threshold is {threshold}; give 0 up to below 1")
 
 
 def _above(found: Prediction) -> torch.Tensor:
