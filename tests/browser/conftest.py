@@ -111,14 +111,14 @@ class OpenNotebook:
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
 
     def run_all(self, seconds=PATIENCE):
-        """Run → Run All Cells, wait until each cell has its number, save, and return what was saved."""
+        """Run → Run All Cells, wait until no cell runs or is to run, save, and return what was saved."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
         self.page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
         done = """() => {
             const cells = [...document.querySelectorAll('.jp-CodeCell')];
             const prompts = cells.map(cell => cell.querySelector('.jp-InputArea-prompt').textContent);
-            const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
-            return failed || prompts.every(text => /\\[\\d+\\]/.test(text));
+            const idle = document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]');
+            return idle && prompts.some(p => /\\d/.test(p)) && !prompts.some(p => p.includes('*'));
         }"""
         self.page.wait_for_function(done, timeout=seconds * 1000)
         return self.saved()
