@@ -1,0 +1,84 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from workbook.checks.answer import call_answer
+from workbook.checks.verdict import NotDone, WrongAnswer
+
+
+def forever(x):
+    while True:
+        pass
+
+
+def stubborn(x):
+    while True:
+        try:
+            time.sleep(0.001)
+        except BaseException:  # noqa: BLE001
+            continue
+
+
+def leaves(x):
+    raise SystemExit(0)
+
+
+def grows(x):
+    x.append(1)
+
+
+def blackens(x):
+    x[0] = 0
+    return x
+
+
+@pytest.mark.parametrize(
+    ("answer", "argument", "told"),
+    [
+        (forever, 1, "never ends"),
+        (leaves, 1, "SystemExit"),
+        (lambda x: 1 / 0, 1, "ZeroDivisionError: division by zero"),
+        (lambda: 1, 1, "TypeError"),
+        (grows, [0], "changes its input"),
+        (blackens, np.ones(3), "changes its input"),
+        (blackens, torch.ones(3), "changes its input"),
+        (3, 1, "3 where a function is expected"),
+    ],
+)
+def test_whatever_it_does_is_said(answer, argument, told):
+    with pytest.raises(WrongAnswer, match=told):
+        call_answer(answer, (argument,), "Exercise 1", seconds=0.2)
+
+
+def test_an_endless_loop_is_stopped():
+    before = threading.active_count()
+    with pytest.raises(WrongAnswer):
+        call_answer(forever, (1,), seconds=0.1)
+    assert threading.active_count() == before
+
+
+def test_a_loop_that_catches_all_is_left_behind():
+    with pytest.raises(WrongAnswer, match="never ends"):
+        call_answer(stubborn, (1,), seconds=0.1)
+
+
+def stub(x):
+    raise NotImplementedError("exercise 1")
+
+
+def test_a_stub_is_not_done():
+    with pytest.raises(NotDone, match="Exercise 1: not done yet"):
+        call_answer(stub, (1,), "Exercise 1")
+
+
+def test_the_callers_arguments_stay_and_gradients_are_as_they_were():
+    mine = torch.ones(2)
+    with pytest.raises(WrongAnswer):
+        call_answer(lambda x: x.zero_(), (mine,))
+    assert mine.tolist() == [1, 1]
+    with torch.no_grad():
+        assert not call_answer(lambda: torch.is_grad_enabled(), ())
+    assert call_answer(lambda: torch.is_grad_enabled(), ())
