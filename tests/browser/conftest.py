@@ -107,8 +107,14 @@ class OpenNotebook:
         self.page, self.lab, self.name = page, lab, name
         page.goto(f"http://127.0.0.1:{lab.port}/doc/tree/{name}?token={lab.token}")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        # the menu runs nothing before there is a kernel
+        # the menu runs nothing before there is a kernel, and one that is not connected yet hears nothing
         page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+        page.wait_for_function(
+            """async ([sessions, name]) => (await (await fetch(sessions)).json()).some(
+                each => each.path === name && each.kernel.connections > 0)""",
+            arg=[f"/api/sessions?token={lab.token}", name],
+        )
+        page.wait_for_timeout(2000)
 
     def run_all(self, seconds=PATIENCE):
         """Run → Run All Cells, wait until no cell runs or is to run, save, and return what was saved."""
@@ -169,10 +175,10 @@ class ShownPanel:
         row = self.place.locator(".widget-hslider", has=self.page.locator(f'label:text-is("{label}")'))
         return row.locator(".noUi-handle")
 
-    def press(self, label, key, **options):
-        """Give the slider of that label the focus, and press a key."""
+    def press(self, label, key, times=1, **options):
+        """Give the slider of that label the focus, and press a key; Home, End and Page keys are Lab's own."""
         self._handle(label).focus()
-        self._change(lambda: self.page.keyboard.press(key), **options)
+        self._change(lambda: [self.page.keyboard.press(key) for _ in range(times)], **options)
 
     def sliders(self):
         """From the labels of the sliders that can be moved to whether they can go on to the right."""
