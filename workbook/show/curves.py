@@ -10,25 +10,42 @@ from matplotlib.ticker import MaxNLocator
 
 from workbook.core.errors import DataError
 from workbook.core.progress import NOT_SCORES
+from workbook.core.score_inputs import check_threshold
 from workbook.curation.names import kind_by_name
-from workbook.show.canvas import BLACK, CYCLE, DASHES, SMALL, Save, finish, new_figure, one_axes, root
+from workbook.show.canvas import (
+    BLACK,
+    CYCLE,
+    DASHES,
+    MARKERS,
+    SMALL,
+    Save,
+    finish,
+    grid,
+    new_figure,
+    one_axes,
+    root,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LOSSES = ("loss", "valid_loss")
 
 
 def show_history(
-    history: pd.DataFrame | Mapping[str, pd.DataFrame], *, title: str | None = None, save: Save = None
+    history: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+    save: Save = None,
 ) -> Figure:
     """The curves of a training, or of several by name: loss, each score, learning rate.
 
     Args:
         history: what `Trainer.fit` returns, or a dictionary of such tables.
+        ax: axes whose place the panels take.
         title: above all.
         save: a file to write the figure to.
 
@@ -49,9 +66,15 @@ def show_history(
         panels["lr"] = ["lr"]
     columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(3.3 * columns, 2.5 * rows + 0.3, title)
-    for number, (panel, names) in enumerate(panels.items(), start=1):
-        _draw_curves(figure.add_subplot(rows, columns, number), panel, names, runs)
+    if ax is None:
+        figure = new_figure(3.3 * columns, 2.5 * rows + 0.3, title)
+        places = [figure.add_subplot(rows, columns, number + 1) for number in range(len(panels))]
+    else:
+        figure, inner = grid(rows, columns, title=title, ax=ax)
+        places = [each for row in inner for each in row]
+    for place, (panel, names) in zip(places, panels.items()):  # noqa: B905  (a last row may be short)
+        place.set_axis_on()
+        _draw_curves(place, panel, names, runs)
     return finish(figure, save)
 
 
@@ -143,7 +166,12 @@ def show_threshold_curve(
         ax: axes to draw into.
         title: above.
         save: a file to write the figure to.
+
+    Raises:
+        DataError: numbers that do not go together.
+        WorkbookError: `chosen` is outside [0, 1].
     """
+    check_threshold(chosen)
     ax = one_axes(ax)
     curves = dict(scores) if isinstance(scores, Mapping) else {"score": scores}
     across = np.asarray(thresholds, dtype=float)
