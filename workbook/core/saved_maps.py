@@ -35,11 +35,12 @@ def output_stems(paths: Sequence[Path | None], names: Sequence[str]) -> list[str
         ]
         if len(set(tried)) > len(set(stems)):
             stems = tried
-    seen: Counter[str] = Counter()
+    taken: set[str] = set()  # in small letters, since some file systems tell no capitals
     unlike = []
     for stem in stems:
-        unlike.append(f"{stem}_{seen[stem]}" if seen[stem] else stem)
-        seen[stem] += 1
+        tries = (stem, *(f"{stem}_{number}" for number in range(1, len(stems) + 1)))
+        unlike.append(next(one for one in tries if one.lower() not in taken))
+        taken.add(unlike[-1].lower())
     return unlike
 
 

@@ -137,7 +137,7 @@ def _grid_within(
         raise DataError("ax stands in no grid; make it with plt.subplots or figure.add_subplot")
     ax.set_axis_off()
     if title:
-        ax.set_title(title, fontsize=9, pad=18)
+        ax.set_title(title, fontsize=9, pad=32)
     spec = place.subgridspec(rows, columns, height_ratios=heights, wspace=0.05, hspace=0.3)
     axes = [[figure.add_subplot(spec[row, column]) for column in range(columns)] for row in range(rows)]
     for each in (one for row in axes for one in row):

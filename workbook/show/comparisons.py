@@ -51,7 +51,7 @@ def show_protocols(
             f"the table has no {', '.join(sorted(missing)) or 'row'}; give that of compare_protocols"
         )
     rows = table.sort_values("pixel_f1", kind="stable", na_position="first").to_dict("records")
-    ax = one_axes(ax, 7.2, 0.8 + 0.34 * len(rows))
+    ax = one_axes(ax, 7.2, 1.1 + 0.34 * len(rows))
     for place, row in enumerate(rows):
         value, low, high = row["pixel_f1"], row["low"], row["high"]
         if value != value:
@@ -73,7 +73,9 @@ def show_protocols(
     ax.set_yticks(range(len(rows)), [f"{row['protocol']}\n{_terms(row)}" for row in rows], fontsize=6.5)
     ax.plot([], [], "o", color=BLUE, label="decided without the truth")
     ax.plot([], [], "s", color=VERMILION, mfc="white", label="chosen by looking at the truth")
-    ax.legend(fontsize=SMALL, loc="lower right")
+    ax.legend(
+        fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.4, -0.45 / max(1, 0.34 * len(rows))), ncols=2
+    )
     ax.set(
         xlim=(0, 1.08), ylim=(-0.6, len(rows) - 0.4), xlabel="pixel F1 of the same predictions, and interval"
     )
@@ -88,7 +90,7 @@ def _terms(row: dict[str, Any]) -> str:
     threshold = row.get("threshold", "")
     words = [
         "" if row.get("authentic") == "left out" else f"authentic {row.get('authentic', '')}".strip(),
-        f"threshold {threshold}" if not isinstance(threshold, str) else threshold,
+        f"threshold {threshold}",
         "better of map and inverse" if row.get("inverse") is True else "",
         "border ignored" if isinstance(row.get("border"), tuple) else "",
         "both classes" if row.get("macro") is True else "",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOSSES = ("loss", "valid_loss")
+LOWER = ("false_alarm_rate",)  # scores whose highest value is no best one
 
 
 def show_history(
@@ -157,7 +158,9 @@ def show_threshold_curve(
     title: str = "",
     save: Save = None,
 ) -> Figure:
-    """A score, or several by name, over the threshold; the best is marked, and the one in use.
+    """A score, or several by name, over the threshold; the best of each is marked, and the one in use.
+
+    A false alarm rate, of which less is better, has no best: marking nothing would be.
 
     Args:
         thresholds: (N,), in [0, 1].
@@ -183,7 +186,7 @@ def show_threshold_curve(
             )
         colour = CYCLE[number % len(CYCLE)]
         label = name
-        if not np.isnan(heights).all():
+        if not np.isnan(heights).all() and name not in LOWER:
             best = int(np.nanargmax(heights))
             label = f"{name}, best {heights[best]:.3f} at {across[best]:.2f}"
             ax.plot(across[best], heights[best], "*", color=colour, markersize=11)

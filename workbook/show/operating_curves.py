@@ -102,7 +102,7 @@ def show_reliability(
     Raises:
         DataError: no prediction.
     """
-    ax = one_axes(ax, 4.2, 3.8)
+    ax = one_axes(ax, 4.2, 4.4)
     models = _models(predictions)
     for number, (name, found) in enumerate(models.items()):
         table = reliability(found, of, bins)
@@ -122,7 +122,7 @@ def show_reliability(
         )
     ax.plot([0, 1], [0, 1], color=BLACK, lw=1, ls=(0, (1, 3)), label="as it should be")
     ax.set(xlabel="probability given", ylabel=f"share of {of} that is tampered")
-    return _square(ax, title or f"reliability of {of}", save)
+    return _square(ax, title or f"reliability of {of}", save, below=True)
 
 
 def _models(predictions: Models) -> dict[str, list[Prediction]]:
@@ -148,10 +148,11 @@ def _line(ax: Axes, number: int, x: Any, y: Any, label: str) -> None:
     )
 
 
-def _square(ax: Axes, title: str, save: Save) -> Figure:
+def _square(ax: Axes, title: str, save: Save, below: bool = False) -> Figure:
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_title(title, fontsize=9)
     ax.tick_params(labelsize=SMALL)
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=SMALL, handlelength=3)
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17)} if below else {}
+    ax.legend(fontsize=SMALL, handlelength=3, **place)
     return finish(root(ax), save)
