@@ -13,7 +13,8 @@ KINDS = [
     *(getattr(m, name)(average=average, empty=empty)
       for name in ("PixelF1", "PixelIoU", "PixelAccuracy", "BestPixelF1")
       for average in ("per_image", "pooled") for empty in ("skip", "one")),
-    m.BestPixelF1(average="own_threshold"), m.PixelAUC(), m.FalseAlarmRate(), m.FalseAlarmRate(average="pooled"),
+    m.BestPixelF1(average="own_threshold"), m.PixelAUC(),
+    m.FalseAlarmRate(), m.FalseAlarmRate(average="pooled"),
     m.ImageF1(), m.ImageAccuracy(), m.ImageAUC(), *(ProtocolF1(one) for one in PROTOCOLS.values()),
 ]  # fmt: skip
 

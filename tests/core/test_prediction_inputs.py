@@ -35,8 +35,8 @@ def same(inputs, number=1):
 
 def test_whatever_holds_an_image_is_the_same_image(folder):
     file = folder / "Tp" / "a.png"
-    for inputs in (str(file), file, [file], folder / "Tp", [folder / "Tp"], Image.open(file), PIXELS, [PIXELS],
-                   LEVELS, PIXELS / 255, PIXELS[None], LEVELS[None], Pair(file)):  # fmt: skip
+    for inputs in (str(file), file, [file], folder / "Tp", [folder / "Tp"], Image.open(file), PIXELS,
+                   [PIXELS], LEVELS, PIXELS / 255, PIXELS[None], LEVELS[None], Pair(file)):  # fmt: skip
         same(inputs)
     names = [one.name for one in same([file, Image.open(file), Image.fromarray(PIXELS), PIXELS], 4)]
     assert names == ["a.png", "a.png", "image 2", "image 3"]

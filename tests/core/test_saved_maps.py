@@ -10,9 +10,15 @@ from PIL import Image
 from workbook.core.errors import DataError
 from workbook.core.saved_maps import output_stems, save_maps, write_png
 
+PATHS = st.builds(
+    lambda folder, stem, suffix: Path(folder) / (stem + suffix),
+    st.sampled_from(["x", "y/x", "z"]),
+    st.sampled_from(["a", "b", "x_a", "a_1", "A"]),
+    st.sampled_from([".png", ".jpg"]),
+)
 
-@given(st.lists(st.builds(lambda f, n, s: Path(f) / (n + s), st.sampled_from(["x", "y/x", "z"]),
-                          st.sampled_from(["a", "b", "x_a", "a_1"]), st.sampled_from([".png", ".jpg"]))))  # fmt: skip
+
+@given(st.lists(PATHS))
 def test_no_two_predictions_share_a_file(paths):
     stems = output_stems(paths, [path.name for path in paths])
     assert len(stems) == len(paths)

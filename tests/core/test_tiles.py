@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ def test_tiles_cover_each_pixel_with_a_weight_of_one(length, tile, share):
         assert (span.weight >= 0).all()
         total[span.start : span.stop] += span.weight
     torch.testing.assert_close(total, torch.ones(length), atol=1e-5, rtol=0)
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         assert left.stop - right.start >= overlap
     if tile - overlap >= ALIGN:
         assert all(span.start % ALIGN == 0 for span in found)

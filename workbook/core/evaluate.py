@@ -14,6 +14,7 @@ from torchmetrics import Metric
 from workbook.core.batch import prepare_batch
 from workbook.core.fit import Fit
 from workbook.core.model import Signature, read_signature, run_model
+from workbook.core.signature import without_truth
 
 if TYPE_CHECKING:
     from workbook.core.evaluation import Evaluation
@@ -33,6 +34,7 @@ def validate(
     device: torch.device | str | None = None,
     signature: Signature | None = None,
     on_batch: OnBatch | None = None,
+    loss: bool = True,
 ) -> dict[str, float]:
     """Run a model over a loader once and return its mean loss and every metric.
 
@@ -47,6 +49,7 @@ def validate(
         device: where the model is; its own device when None.
         signature: from `read_signature(model)`.
         on_batch: called with each batch's number, the prepared batch and the outputs.
+        loss: show the model the truth, so that it returns its loss; else it need not have one.
 
     Returns:
         `{"valid_loss": mean over the images, "<metric>": value}`; the loss only where there are masks.
@@ -68,7 +71,7 @@ def validate(
     try:
         for number, raw in enumerate(loader):
             batch = prepare_batch(raw, device)
-            outputs = run_model(model, batch, signature)
+            outputs = run_model(model, batch if loss else without_truth(batch), signature)
             for metric in metrics:
                 update_metric(metric, outputs, batch)
             if "backward_loss" in outputs:
@@ -106,9 +109,10 @@ def evaluate(
 ) -> Evaluation:
     """Score a model, or several checkpoints of it, on several datasets; each image's scores are kept.
 
-    The model is left as it was, its weights included. Images of one size share a batch and none is padded, so
-    that scores depend neither on the files' order nor on the batch size. Launched as several processes
-    (`torch.distributed` or Accelerate), each takes a share of the images, and all return the same.
+    The model is not shown the truth, and is left as it was, its weights included. Images of one size share a
+    batch and none is padded, so that scores depend neither on the order of files nor on batches. Launched
+    as several processes (`torch.distributed` or Accelerate), each takes a share of the images, and all return
+    the same.
 
     Args:
         model: a model of `workbook.core.model`, on any device.

@@ -25,11 +25,9 @@ from workbook.core.prediction_inputs import Input, Loaded, prediction_inputs
 from workbook.core.saved_maps import output_stems, save_maps
 from workbook.core.score_inputs import check_threshold
 from workbook.core.segmenter import top_mean
-from workbook.core.signature import read_signature
+from workbook.core.signature import read_signature, without_truth
 from workbook.core.size_batches import WAITING, at_once, batches_of_one_size, read_ahead
 from workbook.core.tiles import predict_tiles
-
-TRUTHS = ("mask", "label", "edge_mask")  # never shown to the model
 
 
 @dataclass(frozen=True)
@@ -252,7 +250,7 @@ def _jobs(
             loaded = item.load()
         except DataError as error:
             return error
-        fields = {k: v for k, v in loaded.sample.items() if k not in TRUTHS} | {"name": item.name}
+        fields = without_truth(loaded.sample) | {"name": item.name}
         if size is not None:
             fields = _fit(fields, size, fit, item.name)
         return _Job(number, loaded, fields)

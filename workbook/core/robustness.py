@@ -21,7 +21,7 @@ from workbook.core.model import run_model
 from workbook.core.named_sets import named_sets
 from workbook.core.perturbations import Perturbation, find_perturbations, image_seed
 from workbook.core.scored_set import read_samples, share
-from workbook.core.signature import read_signature
+from workbook.core.signature import read_signature, without_truth
 from workbook.core.size_batches import WAITING, at_once, batches_of_one_size
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _score_cells(
             one, strength = cell
             changed = torch.stack([one(im, strength, s) for im, s in zip(images, seeds, strict=True)])
         batch = prepare_batch({**raw, "image": changed}, device)
-        outputs = run_model(model, batch, signature, values=first)
+        outputs = run_model(model, without_truth(batch), signature, values=first)
         for metric in metrics:
             update_metric(metric, outputs, batch)
 

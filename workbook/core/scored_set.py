@@ -117,7 +117,7 @@ def score_set(
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"The ``compute`` method", category=UserWarning)
-        scores = validate(model, batches(), metrics, device=device)
+        scores = validate(model, batches(), metrics, device=device, on_batch=on_batch, loss=False)
         whole = {(name, "all"): scores[name] for name in others}
         for name in others:
             for which in _all_kinds([record["kind"] for _, record in shown]):
