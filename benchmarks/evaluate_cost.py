@@ -2,10 +2,10 @@
 
     python benchmarks/evaluate_cost.py [--images 48] [--rounds 5]
 
-A U-Net as notebook 3 trains it, and one of full size; images of 256x384 in memory, half of them authentic. The
-bare side calls the model on ready batches and keeps nothing. The other is `evaluate` with pixel F1, pixel IoU,
-false alarms and image AUC, kinds apart, intervals of 1000 resamples. Both take turns; of each round the ratio of
-the processor's time is taken, and the median is shown.
+A U-Net as notebook 3 trains it, and one of full size; images of 256x384 in memory, half of them authentic.
+The bare side calls the model on ready batches and keeps nothing. The other is `evaluate` with pixel F1, pixel
+IoU, false alarms and image AUC, kinds apart, intervals of 1000 resamples. Both take turns; of each round the
+ratio of the processor's time is taken, and the median is shown.
 """
 
 from __future__ import annotations

@@ -183,7 +183,8 @@ def test_a_score_without_the_images_that_it_needs_says_so():
 def test_several_checkpoints_and_sets_and_the_model_as_it_was(tmp_path):
     model = Grey(5.0).train()
     paths = [
-        save_checkpoint(tmp_path / f"epoch_{i}.safetensors", Grey(shift)) for i, shift in ((2, -1), (10, 1))
+        save_checkpoint(tmp_path / f"epoch_{i}.safetensors", Grey(shift))
+        for i, shift in ((2, -1.0), (10, 1.0))
     ]
     found = evaluate(
         model, {"a": samples(4), "b": samples(6)}, [PixelF1()], checkpoints=paths, tensorboard=tmp_path / "tb"

@@ -36,7 +36,7 @@ def test_latex_by_hand(result):
 def test_files_come_back(result, tmp_path):
     folder = result.save(tmp_path / "out")
     assert sorted(file.name for file in folder.iterdir()) == ["images.csv", "scores.csv", "scores.tex"]
-    pd.testing.assert_frame_equal(pd.read_csv(folder / "scores.csv").fillna({"note": ""}), result.table)
+    pd.testing.assert_frame_equal(pd.read_csv(folder / "scores.csv").assign(note=""), result.table)
     assert pd.read_csv(folder / "images.csv")["name"].tolist() == ["a, b.png"]
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CheckpointError, match=r"scores\.csv: cannot be written"):

@@ -25,7 +25,7 @@ def predictions():
     for i in range(12):
         mask = (torch.rand(1, 24, 32, generator=generator) < 0.05 * (i % 4)).float()
         prob = (2 * torch.randn(mask.shape, generator=generator) + 2 * mask - 1).sigmoid()
-        label = None if i % 2 else float(torch.rand((), generator=generator).round(decimals=1))
+        label = None if i % 2 else 0.03 + 0.9 * float(torch.rand((), generator=generator).round(decimals=1))
         found.append(Prediction(None, mask, mask, prob, label, f"{i}.png"))
     return found
 

@@ -137,7 +137,7 @@ def test_a_kind_is_a_function_of_a_pair_or_a_field(tmp_path):
     assert plain.kinds() == ["all", "authentic", "tampered"]
     with pytest.raises(WorkbookError, match="kind='camera': the samples have no such field"):
         score_set(Grey(), PairDataset(pairs), [PixelF1()], kind="camera")
-    with pytest.raises(WorkbookError, match="kind is a function of pairs"):
+    with pytest.raises(WorkbookError, match="kind is a function of a pair, but the dataset has no pairs"):
         score_set(Grey(), [PairDataset(pairs)[0]], [PixelF1()], kind=kind)
 
 

@@ -154,3 +154,4 @@ def test_a_grid_takes_the_place_of_axes_in_a_figure_of_ones_own():
     assert outer[1].get_title() == "within"
     with pytest.raises(DataError, match="ax stands in no grid"):
         grid(1, 1, ax=figure.add_axes((0, 0, 0.1, 0.1)))
+    plt.close(figure)
