@@ -37,7 +37,7 @@ class Evaluation:
     unreadable: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return repr(self.table)
+        return str(self.table.round(4).to_string())
 
     def _repr_html_(self) -> str:
         return str(self.table.round(4)._repr_html_())  # type: ignore[operator]
