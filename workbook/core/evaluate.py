@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +131,7 @@ def evaluate(
         resamples: of the intervals.
         seed: of the intervals.
         tensorboard: a folder for curves over the checkpoints.
-        progress: show a bar; None: unless the environment has `CI`.
+        progress: show a bar; None: for more than 100 images, unless the environment has `CI`.
 
     Returns:
         The table, the images' scores, and what could not be read; see `Evaluation`.
@@ -156,6 +155,7 @@ def evaluate(
     from workbook.core.evaluation import Evaluation, write_curves
     from workbook.core.metrics import named_metrics
     from workbook.core.named_sets import named_checkpoints, named_sets
+    from workbook.core.progress import image_bar
     from workbook.core.score_rows import all_metrics, image_rows, summary_rows
     from workbook.core.scored_set import score_set, share
     from workbook.core.signature import unwrap
@@ -170,7 +170,9 @@ def evaluate(
     before = copy.deepcopy(net.state_dict()) if any(points.values()) else None
     table, images = [], []
     unreadable: dict[tuple[str, str], str] = {}
-    with _bar(len(points) * sum(len(data) for data in sets.values()) // share()[1], progress) as bar:
+    with image_bar(
+        len(points) * sum(len(data) for data in sets.values()) // share()[1], "evaluate", progress
+    ) as bar:
         try:
             for point, file in points.items():
                 if file is not None:
@@ -196,10 +198,3 @@ def evaluate(
     if tensorboard is not None and share()[0] == 0:
         write_curves(tensorboard, result.table)
     return result
-
-
-def _bar(total: int, progress: bool | None) -> Any:
-    from tqdm import tqdm
-
-    hidden = bool(os.environ.get("CI")) if progress is None else not progress
-    return tqdm(total=total, desc="evaluate", unit="image", disable=hidden, leave=False, file=sys.stderr)

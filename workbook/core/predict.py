@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from workbook.core.memory import out_of_memory
 from workbook.core.model import run_model
 from workbook.core.pairs import Pair
 from workbook.core.prediction_inputs import Input, Loaded, prediction_inputs
+from workbook.core.progress import image_bar
 from workbook.core.saved_maps import output_stems, save_maps
 from workbook.core.score_inputs import check_threshold
 from workbook.core.segmenter import top_mean
@@ -146,7 +146,7 @@ def iter_predict(
         save: a folder that gets `<image>_prob.png` and `<image>_pred.png` (see `save_maps`). It must not hold
             the images themselves.
         workers: threads that read ahead; None: some beside a GPU, none on a CPU.
-        progress: show a bar; None: unless the environment has `CI`.
+        progress: show a bar; None: for more than 100 images, unless the environment has `CI`.
         unreadable: gets why an image is missing, by its name.
     """
     check_threshold(threshold)
@@ -162,7 +162,7 @@ def iter_predict(
     failed = unreadable if unreadable is not None else {}
     done: dict[int, Prediction | None] = {}
     turn = 0
-    with _bar(len(items), progress) as bar:
+    with image_bar(len(items), "predict", progress) as bar:
         jobs = _jobs(items, fitted, fit, done, failed, loader_workers(workers, device))
         for batch in batches_of_one_size(jobs, runner.alike, runner.most, WAITING * batch_size):
             for job, (pred_mask, label) in zip(batch, runner.maps(batch, items), strict=True):
@@ -319,10 +319,3 @@ def _check_folder(folder: Path, items: list[Input]) -> None:
             raise WorkbookError(
                 f"{folder}: holds the images or masks themselves; save to a folder of its own"
             )
-
-
-def _bar(total: int, progress: bool | None) -> Any:
-    from tqdm import tqdm
-
-    hidden = bool(os.environ.get("CI")) if progress is None else not progress
-    return tqdm(total=total, desc="predict", unit="image", disable=hidden, leave=False, file=sys.stderr)

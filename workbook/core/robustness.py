@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from workbook.core.metrics import PixelF1, named_metrics, update_metric
 from workbook.core.model import run_model
 from workbook.core.named_sets import named_sets
 from workbook.core.perturbations import Perturbation, find_perturbations, image_seed
+from workbook.core.progress import image_bar
 from workbook.core.scored_set import read_samples, share
 from workbook.core.signature import read_signature, without_truth
 from workbook.core.size_batches import WAITING, at_once, batches_of_one_size
@@ -58,7 +57,7 @@ def robustness(
         seed: of the draws.
         batch_size: images at once.
         workers: threads that read ahead.
-        progress: show a bar; None: unless the environment has `CI`.
+        progress: show a bar; None: for more than 100 images, unless the environment has `CI`.
 
     Returns:
         A row for the clean images (`perturbation` "clean", `strength` NaN) and for each perturbation and
@@ -87,7 +86,7 @@ def robustness(
     rank, processes = share()
     indices = range(rank, len(data), processes)
     read = 0
-    with _bar(len(indices), progress) as bar, _evaluating(model):
+    with image_bar(len(indices), "robustness", progress) as bar, _evaluating(model):
         samples = read_samples(data, indices, workers, device, {})
         for group in batches_of_one_size(
             samples,
@@ -151,10 +150,3 @@ def _fresh(metric: Metric, device: torch.device) -> Metric:
     clone = copy.deepcopy(metric).to(device)
     clone.reset()
     return clone
-
-
-def _bar(total: int, progress: bool | None) -> Any:
-    from tqdm import tqdm
-
-    hidden = bool(os.environ.get("CI")) if progress is None else not progress
-    return tqdm(total=total, desc="robustness", unit="image", disable=hidden, leave=False, file=sys.stderr)
