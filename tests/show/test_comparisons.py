@@ -29,6 +29,11 @@ def test_each_protocol_has_its_point_its_interval_and_its_terms(protocols):
     assert texts == [f"{value:.3f}" for value in sorted(protocols["pixel_f1"])]
 
 
+def test_the_lowest_is_at_the_bottom_whatever_its_name(protocols):
+    ax = show_protocols(protocols.assign(protocol=["z", "a"])).axes[0]
+    assert [label.get_text()[0] for label in ax.get_yticklabels()] == ["z", "a"]
+
+
 def test_an_undefined_score_is_said_so(protocols):
     nothing = protocols.assign(pixel_f1=[float("nan"), 0.5])
     assert "undefined" in [text.get_text() for text in show_protocols(nothing).axes[0].texts]
