@@ -169,15 +169,26 @@ def test_kinds_apart_and_what_each_score_has_to_say():
     assert all(row["low"] <= row["value"] <= row["high"] for row in rows.values())
 
 
-@pytest.mark.filterwarnings("ignore:false_alarm_rate is undefined")
-@pytest.mark.filterwarnings("ignore:image_auc is undefined")
 def test_a_score_without_the_images_that_it_needs_says_so():
-    found = evaluate(Grey(), samples(tampered=lambda i: True), [FalseAlarmRate(), ImageAUC()])
-    assert found.table["value"].isna().all()
-    assert found.table["note"].tolist() == [
+    metrics = [PixelF1(), FalseAlarmRate(), ImageAUC()]
+    with (
+        pytest.warns(UserWarning, match=r"false_alarm_rate is undefined \(NaN\): no authentic image"),
+        pytest.warns(UserWarning, match=r"image_auc is undefined \(NaN\): 10 of 10 images are tampered"),
+    ):
+        table = evaluate(Grey(), samples(tampered=lambda i: True), metrics).table.set_index("score")
+    assert table["value"].isna().tolist() == [False, True, True]
+    assert table["note"].tolist() == [
+        "",
         "no authentic image was given",
         "10 of 10 images are tampered; it compares both kinds",
     ]
+
+
+def test_scores_that_share_their_counts_are_those_of_each_alone():
+    metrics = [PixelF1(), PixelIoU(), FalseAlarmRate(threshold=0.4), PixelF1(average="pooled", name="pooled")]
+    together = evaluate(Grey(), samples(), metrics)
+    for metric in metrics:
+        assert together.value(metric.name) == evaluate(Grey(), samples(), [metric]).value(metric.name)
 
 
 def test_several_checkpoints_and_sets_and_the_model_as_it_was(tmp_path):

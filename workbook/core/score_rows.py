@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,8 @@ def summary_rows(found: ScoredSet, metrics: Sequence[Metric], **options: Any) ->
                 if isinstance(metric, PixelScore):
                     row["images"] = int((~metric._values(rows).isnan()).sum())
                 row["value"], row["note"] = metric._score(rows)  # type: ignore[operator]
+                if kind == "all" and row["value"] != row["value"]:
+                    warnings.warn(f"{name} is undefined (NaN): {row['note']}", stacklevel=3)
                 row["low"], row["high"] = interval(metric, rows, **options)  # type: ignore[arg-type]
             else:
                 row["value"] = found.whole[name, kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from workbook.core.errors import DataError, WorkbookError
 from workbook.core.evaluate import validate
 from workbook.core.metrics import named_metrics, update_metric
 from workbook.core.pairs import Pair
+from workbook.core.pixel_metrics import PixelScore
 from workbook.core.score_metric import Score
 from workbook.core.size_batches import WAITING, at_once, batches_of_one_size, read_ahead
 
@@ -91,6 +92,8 @@ def score_set(
     unreadable: dict[str, str] = {}
     named = named_metrics(metrics)
     others = {name: metric for name, metric in named.items() if not keeps_rows(metric)}
+    leaders: dict[Hashable, Metric] = {}  # metrics that keep the same of an image: one of them sees it
+    led = {name: leaders.setdefault(_kept(metric), metric) for name, metric in named.items()}
     of_kind: dict[tuple[str, str], Metric] = {}
     seen = 0
 
@@ -117,14 +120,27 @@ def score_set(
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"The ``compute`` method", category=UserWarning)
-        scores = validate(model, batches(), metrics, device=device, on_batch=on_batch, loss=False)
+        warnings.filterwarnings("ignore", message=r".* is undefined \(NaN\)", category=UserWarning)
+        scores = validate(
+            model, batches(), list(leaders.values()), device=device, on_batch=on_batch, loss=False
+        )
         whole = {(name, "all"): scores[name] for name in others}
         for name in others:
             for which in _all_kinds([record["kind"] for _, record in shown]):
                 clone = of_kind.get((name, which)) or _fresh(others[name], device)
                 whole[name, which] = float(clone.compute())
-    rows = {name: metric._all_rows() for name, metric in named.items() if keeps_rows(metric)}  # type: ignore[operator]
+    rows = {
+        name: led[name]._all_rows()  # type: ignore[operator]
+        for name, metric in named.items()
+        if keeps_rows(metric)
+    }
     return _gathered(shown, rows, whole, unreadable)
+
+
+def _kept(metric: Metric) -> Hashable:
+    """What a metric keeps of an image; counts of pixels at a threshold serve several scores."""
+    counts = isinstance(metric, PixelScore) and type(metric)._measure is PixelScore._measure
+    return metric.threshold if counts else id(metric)
 
 
 def share() -> tuple[int, int]:
