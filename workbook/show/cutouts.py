@@ -78,10 +78,10 @@ def cut_out(picture: Any, matte: Any, background: Any = SKY, threshold: float | 
         DataError: sizes that differ, or a background that is neither.
         WorkbookError: a threshold outside [0, 1].
 
-    >>> white = np.full((1, 2, 3), 255, dtype=np.uint8)
-    >>> cut_out(white, np.array([[1.0, 0.2]]), "black").tolist()
-    [[[255, 255, 255], [51, 51, 51]]]
-    >>> cut_out(white, np.array([[1.0, 0.2]]), "black", threshold=0.5)[0, 1].tolist()
+    >>> white, matte = np.full((2, 2, 3), 255, dtype=np.uint8), np.array([[1.0, 0.2], [1.0, 0.2]])
+    >>> cut_out(white, matte, "black")[0].tolist()
+    [[255, 255, 255], [51, 51, 51]]
+    >>> cut_out(white, matte, "black", threshold=0.5)[0, 1].tolist()
     [0, 0, 0]
     """
     image, opacity = to_picture(picture), to_map(matte)
