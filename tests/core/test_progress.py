@@ -1,6 +1,15 @@
 import pytest
 
-from workbook.core.progress import RunInfo, SilentView, StepReport, TextView, clock, size, summary
+from workbook.core.progress import (
+    RunInfo,
+    SilentView,
+    StepReport,
+    TextView,
+    clock,
+    image_bar,
+    size,
+    summary,
+)
 
 RUN = RunInfo("run", 4, 10, "f1", True)
 
@@ -66,3 +75,11 @@ def test_it_is_quiet_under_ci(make, monkeypatch, capsys):
 def test_durations_and_sizes_as_people_write_them():
     assert [clock(s) for s in (0, 7.4, 59.6, 3723)] == ["0:00", "0:07", "1:00", "1:02:03"]
     assert [size(m) for m in (0.4, 512, 1536)] == ["0 MiB", "512 MiB", "1.5 GiB"]
+
+
+def test_a_bar_for_many_images_only_and_as_one_wishes(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    assert [image_bar(number, "predict", None).disable for number in (100, 101)] == [True, False]
+    assert [image_bar(1000, "predict", shown).disable for shown in (True, False)] == [False, True]
+    monkeypatch.setenv("CI", "1")
+    assert image_bar(101, "predict", None).disable

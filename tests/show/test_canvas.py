@@ -9,6 +9,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from PIL import Image
 
+from workbook.core.errors import DataError
 from workbook.show import canvas
 from workbook.show.canvas import draw_image, draw_marked, draw_outline, finish, grid, shorten
 
@@ -139,3 +140,18 @@ def test_the_colours_differ_in_brightness():
         for colour in (canvas.YELLOW, canvas.VERMILION, canvas.BLUE)
     ]
     assert grey[0] - max(grey[1:]) > 0.3
+
+
+def test_a_grid_takes_the_place_of_axes_in_a_figure_of_ones_own():
+    figure, outer = plt.subplots(1, 2)
+    same, inner = grid(2, 3, title="within", ax=outer[1])
+    assert same is figure
+    assert [len(row) for row in inner] == [3, 3]
+    place = outer[1].get_position()
+    for ax in (one for row in inner for one in row):
+        box = ax.get_position()
+        assert place.x0 - 1e-9 <= box.x0 < box.x1 <= place.x1 + 1e-9
+    assert outer[1].get_title() == "within"
+    with pytest.raises(DataError, match="ax stands in no grid"):
+        grid(1, 1, ax=figure.add_axes((0, 0, 0.1, 0.1)))
+    plt.close(figure)

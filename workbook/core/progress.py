@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 Row = dict[str, Any]
+MANY = 100  # images from which on one may wait long enough to want a bar
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,23 @@ def summary(row: Row, earlier: list[Row], run: RunInfo) -> str:
         lines.append(f"├─ {name} {value:.4f}{change}{best}")
     speed = f"{row['images_per_second']:.0f} images/s, peak memory {size(row['peak_memory'])}"
     return "\n".join([*lines, f"└─ {speed}, lr {row['lr']:.2e}"])
+
+
+def image_bar(total: int, title: str, progress: bool | None) -> Any:
+    """A bar of images on the standard error stream.
+
+    Args:
+        total: how many there are.
+        title: what is done to them.
+        progress: show it; None: for many images, unless the environment has `CI`.
+
+    >>> image_bar(40, "predict", progress=None).disable
+    True
+    """
+    from tqdm import tqdm
+
+    shown = total > MANY and not os.environ.get("CI") if progress is None else progress
+    return tqdm(total=total, desc=title, unit="image", disable=not shown, leave=False, file=sys.stderr)
 
 
 def clock(seconds: float) -> str:

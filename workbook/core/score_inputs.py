@@ -69,6 +69,21 @@ def check_labels(pred_label: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
     return pred_label, label
 
 
+def check_threshold(threshold: float) -> float:
+    """The threshold itself, if it is one.
+
+    Raises:
+        WorkbookError: it is not a number in [0, 1].
+
+    >>> check_threshold(1.5)
+    Traceback (most recent call last):
+    workbook.core.errors.WorkbookError: threshold is 1.5; give a probability from 0 to 1
+    """
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise WorkbookError(f"threshold is {threshold!r}; give a probability from 0 to 1")
+    return float(threshold)
+
+
 def _check_mask(name: str, value: Tensor, error: type[WorkbookError], fix: str) -> None:
     _check_float(name, value, error)
     if value.ndim != 4 or value.shape[1] != 1:

@@ -15,6 +15,7 @@ from workbook.core.errors import ModelError
 from workbook.core.registry import did_you_mean
 
 FIELDS = ("image", "mask", "label", "edge_mask", "shape_mask", "shape", "original_shape", "name")
+TRUTHS = ("mask", "label", "edge_mask")
 # What to do about a field that the data does not carry.
 REMEDY = {
     "edge_mask": "give the dataset edge_width=7",
@@ -101,6 +102,15 @@ def select_fields(signature: Signature, batch: Mapping[str, Any]) -> dict[str, A
     for name in sorted(signature.required - chosen.keys()):
         raise ModelError(_missing(signature, name, batch))
     return chosen
+
+
+def without_truth(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model is shown when it is asked, not taught: all fields but mask, label and edge mask.
+
+    >>> list(without_truth({"image": 1, "mask": 2, "label": 3, "name": 4}))
+    ['image', 'name']
+    """
+    return {name: value for name, value in fields.items() if name not in TRUTHS}
 
 
 def _missing(signature: Signature, name: str, batch: Mapping[str, Any]) -> str:

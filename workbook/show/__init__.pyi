@@ -1,8 +1,14 @@
 # The public names of workbook.show, one list that serves the type checker and the lazy import alike.
+from .cases import save_overlays as save_overlays
+from .cases import show_cases as show_cases
 from .checkpoint_compare import CheckpointCompare as CheckpointCompare
+from .comparisons import show_protocols as show_protocols
+from .comparisons import show_robustness as show_robustness
 from .curves import show_history as show_history
 from .curves import show_scores as show_scores
 from .curves import show_threshold_curve as show_threshold_curve
+from .cutouts import cut_out as cut_out
+from .cutouts import show_cutouts as show_cutouts
 from .fault_pictures import show_faults as show_faults
 from .fault_reviewer import FaultReviewer as FaultReviewer
 from .grids import show_batch as show_batch
@@ -11,6 +17,9 @@ from .grids import show_feature_maps as show_feature_maps
 from .grids import show_pairs as show_pairs
 from .grids import show_repair as show_repair
 from .live import LiveView as LiveView
+from .operating_curves import show_precision_recall as show_precision_recall
+from .operating_curves import show_reliability as show_reliability
+from .operating_curves import show_roc as show_roc
 from .pair_browser import PairBrowser as PairBrowser
 from .predictions import overlay as overlay
 from .predictions import show_overlay as show_overlay

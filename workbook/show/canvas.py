@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from workbook.core.errors import DataError
 from workbook.show.display import Map, Picture
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DASHES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 DPI = 80  # a stored notebook holds every picture
 LARGEST = 1000  # pixels of a side that are drawn; more are not seen at this size
@@ -83,6 +85,7 @@ def grid(
     lines: int = 2,
     title: str | None = None,
     foot: float = 0.0,
+    ax: Axes | None = None,
 ) -> tuple[Figure, list[list[Axes]]]:
     """A grid of axes without ticks, with no more paper between them than their titles need.
 
@@ -94,7 +97,13 @@ def grid(
         lines: of the title above each of the axes.
         title: above all.
         foot: inches below all, for a legend.
+        ax: axes whose place the grid takes, in a figure of one's own; its size is then as it is.
+
+    Raises:
+        DataError: axes that stand in no grid, such as those of `add_axes`.
     """
+    if ax is not None:
+        return _grid_within(ax, rows, columns, heights, title)
     side, between, above = 0.05, 0.12, 0.08 + 0.13 * lines  # inches
     cell = (width - 2 * side - between * (columns - 1)) / columns
     high = [cell * share for share in heights or [1.0] * rows]
@@ -117,6 +126,23 @@ def grid(
     for each in (one for row in axes for one in row):
         each.set_axis_off()
         each.set_anchor("N")  # the titles of a row on one line
+    return figure, axes
+
+
+def _grid_within(
+    ax: Axes, rows: int, columns: int, heights: Sequence[float] | None, title: str | None
+) -> tuple[Figure, list[list[Axes]]]:
+    figure, place = root(ax), ax.get_subplotspec()
+    if place is None:
+        raise DataError("ax stands in no grid; make it with plt.subplots or figure.add_subplot")
+    ax.set_axis_off()
+    if title:
+        ax.set_title(title, fontsize=9, pad=32)
+    spec = place.subgridspec(rows, columns, height_ratios=heights, wspace=0.05, hspace=0.3)
+    axes = [[figure.add_subplot(spec[row, column]) for column in range(columns)] for row in range(rows)]
+    for each in (one for row in axes for one in row):
+        each.set_axis_off()
+        each.set_anchor("N")
     return figure, axes
 
 

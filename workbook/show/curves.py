@@ -10,25 +10,43 @@ from matplotlib.ticker import MaxNLocator
 
 from workbook.core.errors import DataError
 from workbook.core.progress import NOT_SCORES
+from workbook.core.score_inputs import check_threshold
 from workbook.curation.names import kind_by_name
-from workbook.show.canvas import BLACK, CYCLE, DASHES, SMALL, Save, finish, new_figure, one_axes, root
+from workbook.show.canvas import (
+    BLACK,
+    CYCLE,
+    DASHES,
+    MARKERS,
+    SMALL,
+    Save,
+    finish,
+    grid,
+    new_figure,
+    one_axes,
+    root,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LOSSES = ("loss", "valid_loss")
+LOWER = ("false_alarm_rate",)  # scores whose highest value is no best one
 
 
 def show_history(
-    history: pd.DataFrame | Mapping[str, pd.DataFrame], *, title: str | None = None, save: Save = None
+    history: pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+    save: Save = None,
 ) -> Figure:
     """The curves of a training, or of several by name: loss, each score, learning rate.
 
     Args:
         history: what `Trainer.fit` returns, or a dictionary of such tables.
+        ax: axes whose place the panels take.
         title: above all.
         save: a file to write the figure to.
 
@@ -49,9 +67,15 @@ def show_history(
         panels["lr"] = ["lr"]
     columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = new_figure(3.3 * columns, 2.5 * rows + 0.3, title)
-    for number, (panel, names) in enumerate(panels.items(), start=1):
-        _draw_curves(figure.add_subplot(rows, columns, number), panel, names, runs)
+    if ax is None:
+        figure = new_figure(3.3 * columns, 2.5 * rows + 0.3, title)
+        places = [figure.add_subplot(rows, columns, number + 1) for number in range(len(panels))]
+    else:
+        figure, inner = grid(rows, columns, title=title, ax=ax)
+        places = [each for row in inner for each in row]
+    for place, (panel, names) in zip(places, panels.items()):  # noqa: B905  (a last row may be short)
+        place.set_axis_on()
+        _draw_curves(place, panel, names, runs)
     return finish(figure, save)
 
 
@@ -134,7 +158,9 @@ def show_threshold_curve(
     title: str = "",
     save: Save = None,
 ) -> Figure:
-    """A score, or several by name, over the threshold; the best is marked, and the one in use.
+    """A score, or several by name, over the threshold; the best of each is marked, and the one in use.
+
+    A false alarm rate, of which less is better, has no best: marking nothing would be.
 
     Args:
         thresholds: (N,), in [0, 1].
@@ -143,7 +169,12 @@ def show_threshold_curve(
         ax: axes to draw into.
         title: above.
         save: a file to write the figure to.
+
+    Raises:
+        DataError: numbers that do not go together.
+        WorkbookError: `chosen` is outside [0, 1].
     """
+    check_threshold(chosen)
     ax = one_axes(ax)
     curves = dict(scores) if isinstance(scores, Mapping) else {"score": scores}
     across = np.asarray(thresholds, dtype=float)
@@ -155,7 +186,7 @@ def show_threshold_curve(
             )
         colour = CYCLE[number % len(CYCLE)]
         label = name
-        if not np.isnan(heights).all():
+        if not np.isnan(heights).all() and name not in LOWER:
             best = int(np.nanargmax(heights))
             label = f"{name}, best {heights[best]:.3f} at {across[best]:.2f}"
             ax.plot(across[best], heights[best], "*", color=colour, markersize=11)

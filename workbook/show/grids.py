@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def show_pairs(
-    pairs: Iterable[Pair], columns: int = 4, title: str | None = None, *, save: Save = None
+    pairs: Iterable[Pair],
+    columns: int = 4,
+    title: str | None = None,
+    *,
+    ax: Axes | None = None,
+    save: Save = None,
 ) -> Figure:
     """Images with the outline of their masks, each with its name, its kind, and how much of it is marked.
 
@@ -28,6 +33,7 @@ def show_pairs(
         pairs: what to show; `dataset_pairs[:8]` for the first eight.
         columns: images in a row.
         title: above all.
+        ax: axes whose place the grid takes.
         save: a file to write the figure to.
 
     Raises:
@@ -40,7 +46,7 @@ def show_pairs(
         f"{pair.name}\n{_what(pair, mask, picture)}"
         for pair, mask, picture in zip(pairs, maps, pictures, strict=True)
     ]
-    return _outlined(pictures, maps, titles, columns, title, save)
+    return _outlined(pictures, maps, titles, columns, title, save, ax)
 
 
 def show_batch(
@@ -137,7 +143,12 @@ def show_channels(
 
 
 def show_feature_maps(
-    maps: Mapping[str, torch.Tensor], channels: int = 6, title: str | None = None, *, save: Save = None
+    maps: Mapping[str, torch.Tensor],
+    channels: int = 6,
+    title: str | None = None,
+    *,
+    ax: Axes | None = None,
+    save: Save = None,
 ) -> Figure:
     """The first channels of each layer's output, one row a layer, each channel on its own scale.
 
@@ -145,6 +156,7 @@ def show_feature_maps(
         maps: from a layer's name to (1, C, h, w) or (C, h, w), as `workbook.core.feature_maps` returns them.
         channels: how many of each layer.
         title: above all.
+        ax: axes whose place the grid takes.
         save: a file to write the figure to.
     """
     layers = {
@@ -153,11 +165,13 @@ def show_feature_maps(
     if not layers:
         raise DataError("there are no feature maps to show; give what feature_maps returns")
     heights = [height_of([value[0].numpy()]) for value in layers.values()]
-    figure, axes = grid(len(layers), channels, width=1.4 * channels, heights=heights, lines=1, title=title)
+    figure, axes = grid(
+        len(layers), channels, width=1.4 * channels, heights=heights, lines=1, title=title, ax=ax
+    )
     for row, (name, value) in zip(axes, layers.items(), strict=True):
-        for number, ax in enumerate(row[: len(value)]):
+        for number, place in enumerate(row[: len(value)]):
             low, high = (float(limit) for limit in torch.aminmax(value[number]))
-            draw_image(ax, value[number].numpy(), cmap="gray", vmin=low, vmax=max(high, low + 1e-12))
+            draw_image(place, value[number].numpy(), cmap="gray", vmin=low, vmax=max(high, low + 1e-12))
         row[0].set_title(
             f"{name}: {len(value)} × {value.shape[1]} × {value.shape[2]}", fontsize=8, loc="left"
         )
@@ -188,6 +202,7 @@ def _outlined(
     columns: int,
     title: str | None,
     save: Save,
+    ax: Axes | None = None,
 ) -> Figure:
     """A grid of pictures with the outlines of their masks."""
     if not pictures:
@@ -200,10 +215,11 @@ def _outlined(
         width=min(10, 3.4 * columns),
         heights=[height_of(row) for row in rows],
         title=title,
+        ax=ax,
     )
     places = [ax for row in axes for ax in row]
-    for ax, picture, mask, words in zip(places, pictures, maps, titles):  # noqa: B905  (a last row may be short)
-        draw_image(ax, picture, words)
+    for place, picture, mask, words in zip(places, pictures, maps, titles):  # noqa: B905  (a short last row)
+        draw_image(place, picture, words)
         if mask is not None:
-            draw_outline(ax, mask)
+            draw_outline(place, mask)
     return finish(figure, save)

@@ -22,8 +22,9 @@ def name_of(found: Prediction) -> str:
 def title_of(found: Prediction) -> str:
     """The image's name, and its kind where that is known."""
     name = name_of(found)
-    known = found.pair is not None and found.mask is not None
-    return f"{name}, {kind_of(found.pair)}" if known else name
+    if found.pair is None or found.mask is None:
+        return name
+    return f"{name}, {kind_of(found.pair)}"
 
 
 def words_of(found: Prediction, threshold: float) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from workbook.core import scores as formulas
 from workbook.core.errors import DataError
+from workbook.core.score_inputs import check_threshold
 from workbook.show.canvas import (
     BLUE,
     SMALL,
@@ -50,6 +51,7 @@ def show_predictions(
     worst_first: bool = False,
     *,
     limit: int = 8,
+    ax: Axes | None = None,
     title: str | None = None,
     save: Save = None,
 ) -> Figure:
@@ -65,12 +67,15 @@ def show_predictions(
         threshold: a pixel is marked where the probability is above it.
         worst_first: the lowest scores first; an undefined score comes last.
         limit: no more than so many rows.
+        ax: axes whose place the grid takes.
         title: above all.
         save: a file to write the figure to.
 
     Raises:
         DataError: numbers or sizes that do not go together.
+        WorkbookError: a threshold outside [0, 1].
     """
+    check_threshold(threshold)
     pictures = to_pictures(images)
     truths = to_maps(masks, pictures)
     probabilities = [to_map(one) for one in maps]
@@ -82,7 +87,7 @@ def show_predictions(
                     "bring both to one size"
                 )
     known = masks is not None
-    values, words = _scores(probabilities, truths, threshold) if known else ([], [""] * len(pictures))
+    values, words = case_scores(probabilities, truths, threshold) if known else ([], [""] * len(pictures))
     if scores is not None:
         values = [float(score) for score in scores]
         words = [f"{value:.3f}" for value in values]
@@ -91,7 +96,7 @@ def show_predictions(
         order.sort(key=lambda i: (np.isnan(values[i]), values[i]))
     order = order[:limit]
     heights = [height_of([pictures[i]]) for i in order]
-    figure, axes = grid(len(order), 4 if known else 3, width=9, heights=heights, title=title, foot=0.3)
+    figure, axes = grid(len(order), 4 if known else 3, width=9, heights=heights, title=title, foot=0.3, ax=ax)
     for row, i in zip(axes, order, strict=True):
         name = "" if names is None else names[i]
         draw_image(row[0], pictures[i], f"{name}\n{words[i]}".strip())
@@ -158,6 +163,7 @@ def show_overlay(
         title: above the image.
         save: a file to write the figure to.
     """
+    check_threshold(threshold)
     picture, probability = to_picture(image), to_map(prob)
     drawn = _axes(ax, picture, title, foot=0.0 if mask is None else 0.3)
     if mask is None:
@@ -195,10 +201,10 @@ def _cut(probability: Map, threshold: float) -> Map:
     return (probability > threshold).astype(np.float32)
 
 
-def _scores(
+def case_scores(
     probabilities: list[Map], truths: list[Map | None], threshold: float
 ) -> tuple[list[float], list[str]]:
-    """Each image's score, higher is better, and what to say of it."""
+    """Each image's score, higher is better, and what to say of it: pixel F1, or false alarms if authentic."""
     values, words = [], []
     for probability, truth in zip(probabilities, truths, strict=True):
         target = torch.from_numpy(_filled(truth, probability))[None, None]

@@ -43,7 +43,7 @@ class ThresholdSlider(Panel):
         if not self.predictions:
             raise DataError("there are no predictions to show; give what predict(model, pairs) returned")
         check_threshold(threshold)
-        self._curves = [_above(found) for found in self.predictions if found.mask is not None]
+        self._curves = [_above(one.pred_mask, one.mask) for one in self.predictions if one.mask is not None]
         self.number = slider("image", len(self.predictions))
         self.threshold = threshold_slider(threshold)
         super().__init__([*step_buttons(self.number), self.number], [self.threshold])
@@ -104,9 +104,9 @@ def check_threshold(threshold: float) -> None:
         raise DataError(f"the threshold is {threshold}; give 0 up to below 1")
 
 
-def _above(found: Prediction) -> torch.Tensor:
+def _above(pred_mask: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """What `Counts` holds, of one image, at each threshold k/256: (4, STEPS + 1) int64."""
-    steps = score_curves.step_counts(found.pred_mask[None], found.mask[None])[0]  # (2, STEPS + 1)
+    steps = score_curves.step_counts(pred_mask[None], mask[None])[0]  # (2, STEPS + 1)
     marked = steps.flip(1).cumsum(1).flip(1) - steps  # above k/256: the steps after k
     left = steps.sum(1, keepdim=True) - marked
     return torch.stack([*marked, *left])  # tp, fp, fn, tn

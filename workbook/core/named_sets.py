@@ -1,0 +1,130 @@
+"""Datasets and checkpoints by name, from what people have: dictionaries, folders, JSON files, runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sized
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from workbook.core.checkpoint import find_weights
+from workbook.core.datasets import JsonDataset, ManiDataset, PairDataset
+from workbook.core.errors import CheckpointError, DataError, WorkbookError
+from workbook.core.fit import Fit
+from workbook.core.pairs import Pair
+
+Size = int | tuple[int, int] | None
+
+
+def named_sets(datasets: Any, size: Size = None, fit: Fit = "resize") -> dict[str, Any]:
+    """Test sets by name.
+
+    Args:
+        datasets: a dataset, a list of pairs, a folder with `Tp` and `Gt`, a JSON list of pairs, a JSON
+            dictionary from names to such folders and lists (IMDL-BenCo's `test_datasets.json`; relative paths
+            count from its folder), or a dictionary from names to any of these.
+        size: what images of folders, lists and JSON files are fitted to; datasets have their own.
+        fit: how.
+
+    Raises:
+        DataError: nothing there, or something that is no dataset.
+
+    >>> list(named_sets({"casia": [Pair(Path("a.jpg"))]}))
+    ['casia']
+    """
+    if isinstance(datasets, Mapping):
+        found = {str(name): _dataset(data, size, fit) for name, data in datasets.items()}
+    elif isinstance(datasets, str | os.PathLike) and (several := _read_sets(Path(datasets))) is not None:
+        found = {name: _dataset(path, size, fit) for name, path in several.items()}
+    else:
+        found = {_name(datasets): _dataset(datasets, size, fit)}
+    if not found:
+        raise DataError("there is no dataset to evaluate on; give a dictionary from names to datasets")
+    return found
+
+
+def _read_sets(file: Path) -> dict[str, Path] | None:
+    """A JSON dictionary from names to paths; None where the path is something else."""
+    if file.suffix.lower() != ".json" or not file.is_file():
+        return None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # the dataset says what is wrong with it
+    if not isinstance(content, dict):
+        return None
+    for name, path in content.items():
+        if not isinstance(path, str) or not path:
+            raise DataError(
+                f"{file}: {name!r} is {path!r}; write the path of a folder or of a JSON list of pairs"
+            )
+    return {name: file.parent / path for name, path in content.items()}
+
+
+def _dataset(data: Any, size: Size, fit: Fit) -> Any:
+    if isinstance(data, str | os.PathLike):
+        path = Path(data)
+        if not path.exists():
+            raise DataError(f"{path}: is not there; give a folder with Tp and Gt, or a JSON list of pairs")
+        return (
+            ManiDataset(path, size=size, fit=fit) if path.is_dir() else JsonDataset(path, size=size, fit=fit)
+        )
+    if isinstance(data, DataLoader):
+        raise DataError("a loader pads images that share a batch; give its dataset (loader.dataset)")
+    if isinstance(data, list | tuple) and data and all(isinstance(one, Pair) for one in data):
+        return PairDataset(data, size=size, fit=fit)
+    if not isinstance(data, Sized) or not hasattr(data, "__getitem__") or not len(data):
+        raise DataError(
+            f"a {type(data).__name__} is no dataset with items; give a dataset, a folder or pairs"
+        )
+    return data
+
+
+def _name(data: Any) -> str:
+    path = (
+        data
+        if isinstance(data, str | os.PathLike)
+        else getattr(data, "folder", None) or getattr(data, "file", None)
+    )
+    return Path(path).stem if path is not None else "test"
+
+
+def named_checkpoints(checkpoints: Any) -> dict[str, Path | None]:
+    """Checkpoints by name, each there; `{"model": None}`, the model as it is, where there are none.
+
+    Args:
+        checkpoints: None, a path as `load_checkpoint` takes it, a list of paths, or a dictionary of them.
+
+    Raises:
+        CheckpointError: one is not there.
+        WorkbookError: two have one name.
+    """
+    if checkpoints is None:
+        return {"model": None}
+    if isinstance(checkpoints, Mapping):
+        return {str(name): find_weights(path) for name, path in checkpoints.items()}
+    several = [checkpoints] if isinstance(checkpoints, str | os.PathLike) else _listed(checkpoints)
+    names = _shortest([Path(path) for path in several])
+    return {name: find_weights(path) for name, path in zip(names, several, strict=True)}
+
+
+def _listed(checkpoints: Any) -> list[Any]:
+    several = list(checkpoints) if isinstance(checkpoints, Iterable) else []
+    if not several:
+        raise CheckpointError(
+            f"checkpoints is {checkpoints!r}; give a path, or a list or dictionary of paths"
+        )
+    return several
+
+
+def _shortest(paths: list[Path]) -> list[str]:
+    """Names from the ends of paths, as long as it takes to tell them apart."""
+    parts = [path.with_suffix("").parts if path.suffix == ".safetensors" else path.parts for path in paths]
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise WorkbookError(f"the checkpoint {paths[0]} is given twice; give each once")
