@@ -45,13 +45,13 @@ class Logs:
 
     def step(self, step: int, report: StepReport, losses: dict[str, float]) -> None:
         """A few steps' loss, each `visual_loss`, rate and speed."""
-        if self.writer is None:
-            return
-        self.writer.add_scalar("train/loss", report.loss, step)
-        self.writer.add_scalar("train/lr", report.lr, step)
-        self.writer.add_scalar("speed/images_per_second", report.images_per_second, step)
-        for name, value in losses.items():
-            self.writer.add_scalar(f"visual_loss/{name}", value, step)
+        values = {
+            "train/loss": report.loss,
+            "train/lr": report.lr,
+            "speed/images_per_second": report.images_per_second,
+            "memory/now": report.memory,
+        }
+        self._scalars(step, values | {f"visual_loss/{name}": value for name, value in losses.items()})
 
     def epoch(
         self, step: int, row: Row, pictures: dict[str, torch.Tensor], device: torch.device | None = None
@@ -68,6 +68,15 @@ class Logs:
             self.writer.add_scalar(f"utilisation/{name}", percent, step)
         for name, images in pictures.items():
             self.writer.add_images(name, images, step)
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        """All of a step in one event: each event wakes the thread that writes, and that holds us up."""
+        if self.writer is None:
+            return
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        made = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self.writer.file_writer.add_summary(Summary(value=made), step)
 
     def settings(self, settings: dict[str, Any]) -> None:
         """The hyperparameters, as a table."""

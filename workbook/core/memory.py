@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from functools import cache
+from typing import Any
 
 import torch
 
@@ -20,9 +23,14 @@ def memory_now(device: torch.device) -> float:
 
 def process_memory() -> float:
     """MiB of main memory that the process holds."""
+    return _process(os.getpid()).memory_info().rss / MIB
+
+
+@cache
+def _process(number: int) -> Any:
     import psutil
 
-    return psutil.Process().memory_info().rss / MIB
+    return psutil.Process(number)  # finding it takes longer than asking it
 
 
 def utilisation(device: torch.device) -> dict[str, float]:

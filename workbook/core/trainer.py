@@ -245,11 +245,12 @@ class Trainer:
                         "the training data has no masks; give a dataset whose samples have a mask"
                     )
                 # Data-parallel gradients are means over the processes; times their number, sums.
-                loss = outputs["backward_loss"] * (share * accelerator.num_processes)
-                accelerator.backward(loss)
+                weight = share * accelerator.num_processes
+                loss = outputs["backward_loss"] if weight == 1 else outputs["backward_loss"] * weight
+                (loss if accelerator.scaler is None else accelerator.scaler.scale(loss)).backward()
             losses.append(loss.detach())
         self._optimize(run)
-        return torch.stack(losses).sum(), outputs["visual_loss"]
+        return sum(losses[1:], losses[0]), outputs["visual_loss"]
 
     def _optimize(self, run: Run) -> None:
         """Clip, step, and forget the gradients; with fp16 they are scaled up until here."""
