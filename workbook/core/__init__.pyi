@@ -41,6 +41,8 @@ from .metrics import named_metrics as named_metrics
 from .metrics import update_metric as update_metric
 from .model import run_model as run_model
 from .model_file import load_model_file as load_model_file
+from .model_options import model_from_options as model_from_options
+from .model_options import model_from_run as model_from_run
 from .pairs import Pair as Pair
 from .pairs import Pairing as Pairing
 from .pairs import pair_by_name as pair_by_name

@@ -112,6 +112,7 @@ def start_run(
     settings: TrainSettings,
     folder: RunFolder,
     existing: str,
+    notes: Mapping[str, Any],
     net: nn.Module,
     train_data: Any,
     valid_data: Any,
@@ -136,7 +137,8 @@ def start_run(
     if main:
         data = fingerprint(loader.dataset.dataset)  # type: ignore[attr-defined]
         together = sampler.batch_size * accelerator.num_processes
-        folder.claim(configuration(settings.as_dict(), net, data, together, column), existing)
+        config = configuration(settings.as_dict(), net, data, together, column)
+        folder.claim(config | ({"notes": dict(notes)} if notes else {}), existing)
         write_environment(folder.path, device, accelerator.num_processes, data)
     accelerator.wait_for_everyone()
     saved = folder.load()

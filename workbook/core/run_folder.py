@@ -289,8 +289,9 @@ def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     def flat(config: Mapping[str, Any]) -> dict[str, Any]:
         # batch_size of one process says little; "batch" is of all together.
         free = (*FREE, "batch_size")
-        settings = {k: v for k, v in config.get("settings", {}).items() if k not in free}
-        return settings | {k: v for k, v in config.items() if k != "settings"}
+        inner = {**config.get("settings", {}), **config.get("notes", {})}
+        outer = {k: v for k, v in config.items() if k not in ("settings", "notes")}
+        return {k: v for k, v in inner.items() if k not in free} | outer
 
     before, after = flat(old), flat(new)
     return [

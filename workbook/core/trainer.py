@@ -42,6 +42,8 @@ class Trainer:
         existing: what `fit` does when the run is there already: `"continue"` it if its configuration is
             the same and refuse otherwise, `"restart"` it, or `"accept"` that the configuration differs and
             go on.
+        notes: what else makes the run what it is, as plain values for config.json; compared when it is
+            continued.
         settings: hyperparameters, see `TrainSettings`; as keywords or `**dictionary`.
 
     Raises:
@@ -53,10 +55,16 @@ class Trainer:
     """
 
     def __init__(
-        self, name: str, root: str | Path = "runs", *, existing: str = "continue", **settings: Any
+        self,
+        name: str,
+        root: str | Path = "runs",
+        *,
+        existing: str = "continue",
+        notes: Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> None:
         self.settings = TrainSettings.from_keywords(**settings)
-        self.existing = existing
+        self.existing, self.notes = existing, dict(notes or {})
         self._runs = RunFolder(root, name)
         self._given: dict[str, Any] = {}
 
@@ -67,12 +75,13 @@ class Trainer:
         Raises:
             CheckpointError: the folder is none of a run.
         """
-        file = Path(folder) / "config.json"
+        file = Path(folder).absolute() / "config.json"
         try:
-            settings = json.loads(file.read_text(encoding="utf-8"))["settings"]
-        except (OSError, ValueError, KeyError) as error:
+            config = json.loads(file.read_text(encoding="utf-8"))
+            settings, notes = config["settings"], config.get("notes")
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{file}: cannot be read ({error}); give the folder of a run") from error
-        return cls(Path(folder).name, Path(folder).parent, **settings)
+        return cls(file.parent.name, file.parent.parent, notes=notes, **settings)
 
     @property
     def folder(self) -> Path:
@@ -118,7 +127,7 @@ class Trainer:
         view, }  # fmt: skip
         self._given = {"model": net, **given}
         with own_randomness(), interrupts_noted() as stop:
-            run = start_run(self.settings, self._runs, self.existing, net, **given, stop=stop)
+            run = start_run(self.settings, self._runs, self.existing, self.notes, net, **given, stop=stop)
             self.existing = "continue"  # whoever restarted does not want to lose it by fitting again
             try:
                 message = self._train(run)
@@ -318,5 +327,5 @@ class Trainer:
         )
         run.view.step(report)
         if run.logs is not None and run.logs.writer is not None:
-            run.logs.step(progress.step, report, {name: float(value) for name, value in visual.items()})
+            run.logs.step(progress.step, report, {k: v.detach().item() for k, v in visual.items()})
         return stop
