@@ -64,7 +64,7 @@ class _Parser:
         self.model, raw = model, argparse.RawDescriptionHelpFormatter
         self.parser = parser = ArgumentParser(
             prog="workbook train",
-            description="Train a model, or go on with a run; with --model NAME, --help shows its options too.",
+            description="Train a model, or go on with a run; with --model NAME, --help has its options too.",
             epilog=EPILOG,
             exit_on_error=False,
             allow_abbrev=False,
@@ -76,7 +76,12 @@ class _Parser:
         add("--model_file", help="Python file with @register_model above a class")
         own = ["config", "print_config", "model", "model_file", "test_data", "metrics", "json"]
         own += parser.add_function_arguments(_options, None)
-        add("--test_data", nargs="+", default=[], help="data as above, or a JSON dictionary of names and paths")
+        add(
+            "--test_data",
+            nargs="+",
+            default=[],
+            help="data as above, or a JSON dictionary of names and paths",
+        )
         add("--metrics", nargs="+", default=METRICS, help="classes of workbook.core (default: %(default)s)")
         add("--json", action="store_true", help="print the last epoch as JSON, for programs")
         self.settings = parser.add_class_arguments(TrainSettings, None)
@@ -111,7 +116,9 @@ def run(words: Sequence[str]) -> int:
     Raises:
         WorkbookError: wrong use or input, in one line.
     """
-    words = [re.sub(r"^--[\w-]+", lambda found: "--" + found[0][2:].replace("-", "_"), word) for word in words]
+    words = [
+        re.sub(r"^--[\w-]+", lambda found: "--" + found[0][2:].replace("-", "_"), word) for word in words
+    ]
     parser = _Parser(_model(words))
     if {"-h", "--help"} & {*words}:
         sys.stdout.write(dashed(parser.parser.format_help()))
@@ -168,7 +175,9 @@ def _fit(parser: _Parser, given: Any) -> dict[str, Any]:
 
     settings = core.TrainSettings(**{name: given[name] for name in parser.settings})
     fitted = {"size": given.size, "fit": given.fit, "edge_width": given.edge_width}
-    changes = core.train_transforms(crop=given.size if given.fit == "pad" else None) if given.augment else None
+    changes = (
+        core.train_transforms(crop=given.size if given.fit == "pad" else None) if given.augment else None
+    )
     train_data = open_data(given.data, transforms=changes, **fitted)
     tests = open_sets(given.test_data, **fitted)
     metrics = [_metric(name) for name in given.metrics] if tests or given.metrics != METRICS else []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
 import torch
+
+from workbook.core.errors import WorkbookError
 
 MIB = 1024 * 1024
 
@@ -71,6 +74,22 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
+
+
+@contextmanager
+def memory_advice(batch_size: int, accumulate: int) -> Iterator[None]:
+    """Within it, running out of memory says what to change.
+
+    Raises:
+        WorkbookError: memory ran out.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        hint = advice(batch_size, accumulate)
+        raise WorkbookError(f"out of memory at batch_size={batch_size}: {hint}") from error
 
 
 def advice(batch_size: int, accumulate: int) -> str:

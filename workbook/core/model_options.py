@@ -18,9 +18,7 @@ from workbook.core.model_file import load_model_file
 from workbook.core.registry import MODELS, create_model
 
 
-def add_model_options(
-    parser: Any, name: str, taken: Collection[str] = ()
-) -> tuple[list[str], list[str]]:
+def add_model_options(parser: Any, name: str, taken: Collection[str] = ()) -> tuple[list[str], list[str]]:
     """Give a parser the constructor parameters of a registered model, with types, defaults and help.
 
     Args:
@@ -78,7 +76,7 @@ def model_from_run(folder: str | os.PathLike[str], *, weights: bool = True) -> n
         name, options = notes["model"], dict(notes["options"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{file}: does not say how the model was made ({error}); give the folder of a run of workbook train"
+            f"{file}: does not say how the model was made ({error}); give a run of `workbook train`"
         ) from error
     if notes.get("model_file"):
         load_model_file(notes["model_file"])

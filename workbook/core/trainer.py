@@ -13,20 +13,20 @@ import torch
 from torch import nn
 
 from workbook.core.batch import prepare_batch
-from workbook.core.errors import CheckpointError, DataError, ModelError, WorkbookError
+from workbook.core.errors import CheckpointError, DataError, ModelError
 from workbook.core.interrupt import interrupts_noted
 from workbook.core.loading import read_batches
-from workbook.core.memory import advice, out_of_memory
+from workbook.core.memory import memory_advice
 from workbook.core.meter import Step
 from workbook.core.model import run_model
+from workbook.core.optimizer import check_all_used
 from workbook.core.progress import Row, StepReport, View
 from workbook.core.run import Run, Watch, copied, start_run
 from workbook.core.run_folder import RunFolder
 from workbook.core.sampling import own_randomness, seed_all
-from workbook.core.schedule import warmup_cosine
 from workbook.core.segmenter import Segmenter
 from workbook.core.settings import TrainSettings
-from workbook.core.validation import Pictures, rank, score_sets
+from workbook.core.validation import Pictures, Stopped, check_sets, rank, score_sets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,16 +130,10 @@ class Trainer:
             run = start_run(self.settings, self._runs, self.existing, self.notes, net, **given, stop=stop)
             self.existing = "continue"  # whoever restarted does not want to lose it by fitting again
             try:
-                message = self._train(run)
+                with memory_advice(run.sampler.batch_size, self.settings.accumulate):
+                    check_sets(run)
+                    message = self._train(run)
                 self._runs.wait()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                settings = self.settings
-                hint = advice(run.sampler.batch_size, settings.accumulate)
-                raise WorkbookError(
-                    f"out of memory at batch_size={run.sampler.batch_size}: {hint}"
-                ) from error
             finally:
                 run.close()
             run.view.finish(message)
@@ -153,7 +147,7 @@ class Trainer:
         Raises:
             CheckpointError: there is nothing to go on from, or nothing to go on with.
         """
-        if not any((self.folder / name).is_dir() for name in ("last", "last.part", "previous")):
+        if not self._runs.begun():
             raise CheckpointError(f"{self.folder}: no checkpoint to go on from; call fit")
         if not given and not named:
             if not self._given:
@@ -170,10 +164,9 @@ class Trainer:
         if progress.epoch >= settings.epochs:
             return f"{self.folder}: was finished already; existing='restart' trains anew"
         while progress.epoch < settings.epochs:
-            if not self.train_one_epoch(run):
+            if not (self.train_one_epoch(run) and self._finish_epoch(run)):
                 run.save()
                 return f"{self.folder}: stopped in epoch {progress.epoch + 1}, saved; fit again goes on"
-            self._finish_epoch(run)
             if settings.patience and progress.waited >= settings.patience:
                 return f"{self.folder}: stopped early, no better {run.watch} in {progress.waited} tests"
             if run.stop() and progress.epoch < settings.epochs:
@@ -230,15 +223,8 @@ class Trainer:
             The loss, still on the device, and the model's `visual_loss` of the last batch.
         """
         settings, progress, accelerator = self.settings, run.progress, run.accelerator
-        rate = warmup_cosine(
-            progress.step,
-            run.steps * settings.epochs,
-            lr=settings.lr,
-            min_lr=settings.min_lr,
-            warmup=round(run.steps * min(settings.warmup_epochs, settings.epochs / 2)),
-        )
         for parameters in run.optimizer.param_groups:
-            parameters["lr"] = rate
+            parameters["lr"] = run.rate(progress.step)
         losses, outputs = [], {}
         for number, (raw, share) in enumerate(zip(group, shares, strict=True)):
             # The model's own randomness (dropout) is a function of the step too: no state to save.
@@ -258,6 +244,8 @@ class Trainer:
                 loss = outputs["backward_loss"] if weight == 1 else outputs["backward_loss"] * weight
                 (loss if accelerator.scaler is None else accelerator.scaler.scale(loss)).backward()
             losses.append(loss.detach())
+        if progress.step == 0 and accelerator.num_processes > 1:
+            check_all_used(run.net)
         self._optimize(run)
         return sum(losses[1:], losses[0]), outputs["visual_loss"]
 
@@ -277,13 +265,13 @@ class Trainer:
         if run.average is not None:
             run.average.update()
 
-    def _finish_epoch(self, run: Run) -> None:
-        """Test where a test is due, note the row, and save."""
+    def _finish_epoch(self, run: Run) -> bool:
+        """Test where a test is due, note the row, and save; False when the test was interrupted."""
         settings, progress = self.settings, run.progress
         row: Row = {
             "epoch": progress.epoch + 1,
             "loss": progress.loss / progress.images,
-            "lr": run.optimizer.param_groups[0]["lr"],
+            "lr": run.rate(progress.step - 1),
         }
         speed = {
             "images_per_second": progress.images / max(progress.seconds, 1e-9),
@@ -294,7 +282,10 @@ class Trainer:
         best, keep = None, False
         if row["epoch"] % settings.test_every == 0 or row["epoch"] == settings.epochs:
             with run.tested_weights():
-                scores, pictures = score_sets(run)
+                try:
+                    scores, pictures = score_sets(run)
+                except Stopped:
+                    return False
                 row |= scores
                 keep, listed = rank(progress, row, run.watch, higher=run.higher, keep=settings.average)
                 best = copied(run.net.state_dict()) if keep or listed else None
@@ -307,6 +298,7 @@ class Trainer:
             if progress.epoch == settings.epochs:
                 run.folder.average(progress.top)
         run.view.epoch(row, pictures)
+        return True
 
     def _report(self, run: Run, visual: dict[str, Any]) -> bool:
         """Read the losses that wait and tell the view and the log; True when it was asked to stop."""
@@ -321,7 +313,7 @@ class Trainer:
             progress.epoch,
             -(-progress.batch // self.settings.accumulate),
             sum(value for value, _ in losses) / len(losses),
-            run.optimizer.param_groups[0]["lr"],
+            run.rate(progress.step - 1),
             meter.speed,
             *run.memory.look(),
         )

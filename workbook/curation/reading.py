@@ -62,14 +62,18 @@ def open_sets(paths: Sequence[PathLike], **options: Any) -> dict[str, Dataset[An
         if isinstance(content, dict):
             for name, entry in content.items():
                 if not isinstance(entry, str):
-                    raise DataError(f"{path}: {name!r} is {entry!r}; write the path of a folder or a JSON list")
+                    raise DataError(
+                        f"{path}: {name!r} is {entry!r}; write the path of a folder or a JSON list"
+                    )
                 named.append((name, path.parent / entry))
         else:
             named.append((path.resolve().stem if content is not None else path.resolve().name, path))
     names = [name for name, _ in named]
     for name in names:
         if names.count(name) > 1:
-            raise DataError(f"two test sets are called {name}; name them in a JSON dictionary of names and paths")
+            raise DataError(
+                f"two test sets are called {name}; name them in a JSON dictionary of names and paths"
+            )
     return {name: open_data(path, **options) for name, path in named}
 
 
