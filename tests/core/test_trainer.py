@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_training import Squares, fit, small_model, trainer, weights
+from small_training import Squares, fit, same, small_model, trainer, weights
 from torch import nn
 
 from workbook.core import PixelF1, Segmenter, SilentView, load_checkpoint
@@ -123,11 +123,13 @@ def test_named_sets_have_columns_of_their_own_and_a_mean(tmp_path):
 
 
 def test_early_stopping_waits_for_patience(tmp_path):
-    made = trainer(tmp_path, epochs=9, patience=2, lr=1e-12, min_lr=0)
+    made = trainer(tmp_path, epochs=9, patience=2, lr=1e-12, min_lr=0, average=1)
     model = Segmenter(nn.Conv2d(3, 1, 1), loss=nn.BCELoss())
     fixed = [Squares(3)[i] for i in range(3)]
     history = made.fit(model, fixed, fixed, [PixelF1()], watch=("pixel_f1", "max"), view=SilentView())
     assert len(history) == 3
+    assert same(weights(made.folder, "average"), weights(made.folder, "best"))
+    assert len(made.fit(model, fixed, fixed, [PixelF1()], ("pixel_f1", "max"), SilentView())) == 3  # is over
 
 
 def test_a_plain_network_with_a_loss_of_ones_own_on_tuples_and_a_loader(tmp_path):

@@ -19,10 +19,10 @@ from workbook.core.loading import read_batches
 from workbook.core.memory import memory_advice
 from workbook.core.meter import Step
 from workbook.core.model import run_model
-from workbook.core.optimizer import check_all_used
+from workbook.core.optimizer import check_all_used, take_step
 from workbook.core.progress import Row, StepReport, View
 from workbook.core.run import Run, Watch, copied, start_run
-from workbook.core.run_folder import RunFolder
+from workbook.core.run_folder import Progress, RunFolder
 from workbook.core.sampling import own_randomness, seed_all
 from workbook.core.segmenter import Segmenter
 from workbook.core.settings import TrainSettings
@@ -122,9 +122,8 @@ class Trainer:
             WorkbookError: something is wrong with what was given, or came up on the way; says what to do.
         """
         net = model if loss is None else Segmenter(model, loss=loss)
-        given = {
-            "train_data": train_data, "valid_data": valid_data, "metrics": metrics, "watch": watch, "view":
-        view, }  # fmt: skip
+        given = {"train_data": train_data, "valid_data": valid_data, "metrics": metrics}
+        given |= {"watch": watch, "view": view}
         self._given = {"model": net, **given}
         with own_randomness(), interrupts_noted() as stop:
             run = start_run(self.settings, self._runs, self.existing, self.notes, net, **given, stop=stop)
@@ -160,19 +159,24 @@ class Trainer:
 
     def _train(self, run: Run) -> str:
         """All epochs that are left; returns how it ended."""
-        progress, settings = run.progress, self.settings
-        if progress.epoch >= settings.epochs:
-            return f"{self.folder}: was finished already; existing='restart' trains anew"
-        while progress.epoch < settings.epochs:
+        progress, ended = run.progress, "was finished already; existing='restart' trains anew"
+        while not self._over(progress):
             if not (self.train_one_epoch(run) and self._finish_epoch(run)):
                 run.save()
                 return f"{self.folder}: stopped in epoch {progress.epoch + 1}, saved; fit again goes on"
-            if settings.patience and progress.waited >= settings.patience:
-                return f"{self.folder}: stopped early, no better {run.watch} in {progress.waited} tests"
-            if run.stop() and progress.epoch < settings.epochs:
+            if run.stop() and not self._over(progress):
                 return f"{self.folder}: stopped after epoch {progress.epoch}; fit again goes on"
+            ended = "finished"
+        if run.accelerator.is_main_process:
+            run.folder.average(progress.top)
+        if ended == "finished" and progress.epoch < self.settings.epochs:
+            ended = f"stopped early, no better {run.watch} in {progress.waited} tests"
         best = "undefined" if progress.best is None else f"{progress.best:.4f} in epoch {progress.best_epoch}"
-        return f"{self.folder}: finished, best {run.watch} {best}"
+        return f"{self.folder}: {ended}; best {run.watch} {best}"
+
+    def _over(self, progress: Progress) -> bool:
+        early = 0 < self.settings.patience <= progress.waited
+        return early or progress.epoch >= self.settings.epochs
 
     def train_one_epoch(self, run: Run) -> bool:
         """One pass over the training data, or what is left of it; False when it was asked to stop."""
@@ -246,24 +250,10 @@ class Trainer:
             losses.append(loss.detach())
         if progress.step == 0 and accelerator.num_processes > 1:
             check_all_used(run.net)
-        self._optimize(run)
-        return sum(losses[1:], losses[0]), outputs["visual_loss"]
-
-    def _optimize(self, run: Run) -> None:
-        """Clip, step, and forget the gradients; with fp16 they are scaled up until here."""
-        scaler = run.accelerator.scaler
-        if self.settings.clip:
-            if scaler is not None:
-                scaler.unscale_(run.optimizer)
-            nn.utils.clip_grad_norm_(run.net.parameters(), self.settings.clip)
-        if scaler is not None:
-            scaler.step(run.optimizer)
-            scaler.update()
-        else:
-            run.optimizer.step()
-        run.optimizer.zero_grad(set_to_none=True)
+        take_step(run.optimizer, accelerator.scaler, settings.clip)
         if run.average is not None:
             run.average.update()
+        return sum(losses[1:], losses[0]), outputs["visual_loss"]
 
     def _finish_epoch(self, run: Run) -> bool:
         """Test where a test is due, note the row, and save; False when the test was interrupted."""
@@ -295,8 +285,6 @@ class Trainer:
         if run.logs is not None:
             run.logs.rows(progress.rows)
             run.logs.epoch(progress.step, row, pictures, run.accelerator.device)
-            if progress.epoch == settings.epochs:
-                run.folder.average(progress.top)
         run.view.epoch(row, pictures)
         return True
 
