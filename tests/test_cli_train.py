@@ -42,20 +42,9 @@ def data(tmp_path_factory):
 
 
 def words(data, out, *more):
-    fixed = [
-        "train",
-        "--model",
-        "MyModel",
-        "--size",
-        "32",
-        "--epochs",
-        "2",
-        "--warmup-epochs",
-        "0",
-        "--tensorboard",
-        "false",
-    ]
-    return [*fixed.split(), "--data", str(data), "--test-data", str(data), "--out", str(out), *more]
+    fixed = ["--model", "MyModel", "--size", "32", "--epochs", "2", "--warmup-epochs", "0"]
+    fixed += ["--tensorboard", "false"]
+    return ["train", *fixed, "--data", str(data), "--test-data", str(data), "--out", str(out), *more]
 
 
 def test_it_trains_prints_the_last_scores_and_goes_on(data, tmp_path, capsys):
@@ -113,7 +102,7 @@ def test_help_has_the_options_of_the_settings_and_of_the_model(capsys):
     assert "images a process and a forward pass. (type: int, default:" in " ".join(said.split())
     assert "--features FEATURES channels of the first level" in " ".join(said.split())
     assert "{auto,bf16,fp16,fp32}" in said
-    assert "_size " not in said.replace("BATCH_SIZE", "")
+    assert "--batch_size" not in said
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ class _Parser:
             near = near or difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.6)
             hint = f"did you mean --{near[0]}?" if near else "see --help"
             return dashed(f"unknown option --{unknown[1]}; {hint}")
-        text = re.sub(r"the following arguments are required: (.*)", r"missing: \1; see --help", text)
+        if required := re.match(r"the following arguments are required: (.*)", text):
+            missing = ", ".join(f"--{name}" for name in required[1].split(", "))
+            return dashed(f"missing: {missing}; see --help")
         text = re.sub(r"<class '(\w+)'>", r"\1", re.sub(r'^Parser key "(\w+)":', r"--\1:", text))
         return dashed(text)
 

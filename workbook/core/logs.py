@@ -170,7 +170,7 @@ def fingerprint(data: Any) -> str:
     >>> fingerprint([1, 2, 3])
     '3 items'
     >>> fingerprint(torch.utils.data.Subset([1, 2, 3], [0, 2]))
-    '2 items chosen d8eaee09 of 3 items'
+    '2 items chosen e9128588 of 3 items'
     """
     count = f"{len(data)} items"
     if (pairs := getattr(data, "pairs", None)) is not None:
@@ -185,7 +185,8 @@ def fingerprint(data: Any) -> str:
     return count
 
 
-def _file(path: Path) -> str:
+def _file(path: str | Path) -> str:
+    path = Path(path)
     try:
         return f"{path.name} {path.stat().st_size}"
     except OSError:  # is not there, which reading it will say

@@ -53,7 +53,7 @@ def model_from_options(name: str, options: Mapping[str, Any]) -> nn.Module:
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     add_model_options(parser, name)
     try:
-        made = parser.instantiate_classes(parser.parse_object(dict(options)))
+        made = parser.instantiate(parser.parse_object(dict(options)))
     except (argparse.ArgumentError, TypeError, ValueError) as error:
         raise ModelError(f"{name}: {' '.join(str(error).split())}") from error
     return create_model(name, **vars(made))
