@@ -93,7 +93,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     pairs = pair_by_name(given.images.iterdir(), given.masks.iterdir()).pairs
     data = PairDataset((pairs * (1 + given.count // len(pairs)))[: given.count], size=given.size)
-    print(f"{len(pairs)} images, taken as {len(data)}, {given.size}x{given.size}, ConvNeXt-atto, batch {BATCH}")
+    print(f"{len(pairs)} images, taken as {len(data)}, side {given.size}, ConvNeXt-atto, batch {BATCH}")
     print(f"torch {torch.__version__}, {given.threads} threads, load {os.getloadavg()[0]:.1f}\n")
     head = "workers | data alone, images/s | model alone | together | / lower of the two | / shared best"
     print(f"| {head} | processor: alone / together |\n|---|---|---|---|---|---|---|")

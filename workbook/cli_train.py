@@ -129,7 +129,7 @@ def run(words: Sequence[str]) -> int:
     if parser.model is None:
         raise ModelError("which model? give --model NAME, or --model-file FILE that registers one")
     with warnings.catch_warnings():  # in one line, as errors are
-        warnings.showwarning = lambda message, *_: sys.stderr.write(f"workbook train: {message}\n") and None
+        warnings.showwarning = _tell
         last = _fit(parser, given)
     if last and given.json:
         sys.stdout.write(json.dumps({"run": given.out, **last}) + "\n")
@@ -139,6 +139,10 @@ def run(words: Sequence[str]) -> int:
         scores = ", ".join(f"{name} {value:.4f}" for name, value in last.items() if name not in NOT_SCORES)
         sys.stdout.write(f"{given.out}: epoch {last['epoch']}: {scores}\n")
     return 0
+
+
+def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
+    sys.stderr.write(f"workbook train: {message}\n")
 
 
 def _model(words: Sequence[str]) -> str | None:

@@ -92,7 +92,8 @@ class TextView:
     def __init__(self, *, quiet: bool | None = None) -> None:
         self.quiet = bool(os.environ.get("CI")) if quiet is None else quiet
         self._bar: Any = None
-        self.start(RunInfo("", 0, 0))
+        self._run, self._rows = RunInfo("", 0, 0), list[Row]()
+        self._clock = Clock(self._run)
 
     def start(self, run: RunInfo) -> None:
         """Remember what the summaries compare with."""
