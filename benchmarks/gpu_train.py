@@ -149,7 +149,7 @@ class Bench:
 
         def finished(trainer, run):
             ended.append(self.sync())
-            finish(trainer, run)
+            return finish(trainer, run)
 
         Trainer.train_step, Trainer._finish_epoch = timed, finished
         try:

@@ -4,11 +4,13 @@
 
 Memory: MyConvNeXt (convnext_atto) at 64x64 for ten epochs with tests, TensorBoard and moving average; the
 memory of the process after each epoch. Checkpoint: MyConvNeXt (convnext_tiny), with AdamW's two moments;
-`Run.save` is what the training waits for, the writing goes on beside it.
+`Run.save` is what the training waits for (its copies of all tensors; its first waits for nothing else), the
+writing goes on beside it.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 import time
@@ -52,17 +54,20 @@ def main() -> None:
         view = Memory()
         trainer = Trainer("memory", root, epochs=10, batch_size=8, ema=0.99, average=2)
         trainer.fit(
-            MyConvNeXt("convnext_atto", pretrained=False), data(160, 64), data(32, 64), [PixelF1()], view=view
+            MyConvNeXt("convnext_atto", pretrained=False), data(80, 64), data(16, 64), [PixelF1()], view=view
         )
         print("| epoch | " + " | ".join(str(i + 1) for i in range(10)) + " |\n|---" + "|---" * 10 + "|")
         print("| MiB of the process | " + " | ".join(f"{m:.0f}" for m in view.mib) + " |\n")
 
-        waits, writes, save = [], [], Run.save
+        print(f"Growth from the second epoch to the last: {view.mib[-1] - view.mib[1]:+.1f} MiB\n")
+
+        waits, writes, work, save = [], [], [], Run.save
 
         def timed(self, best=None, keep=False):
-            began = time.perf_counter()
+            began, processor = time.perf_counter(), time.process_time()
             save(self, best, keep)
             waits.append(time.perf_counter() - began)
+            work.append(time.process_time() - processor)
             self.folder.wait()
             writes.append(time.perf_counter() - began)
 
@@ -71,9 +76,12 @@ def main() -> None:
         trainer = Trainer("checkpoint", root, epochs=1, batch_size=2, save_every=1, tensorboard=False)
         trainer.fit(model, data(12, 64), view=SilentView())
         millions = sum(p.numel() for p in model.parameters()) / 1e6
-        print("| checkpoint of | training waits, s | written after, s |\n|---|---|---|")
-        wait, write = statistics.median(waits), statistics.median(writes)
-        print(f"| {millions:.1f} M parameters | {wait:.2f} | {write:.2f} |")
+        print(f"Load {os.getloadavg()[0]:.1f}.\n")
+        print(
+            "| checkpoint of | training waits, s | of it processor, s | written after, s |\n|---|---|---|---|"
+        )
+        wait, cost, write = (statistics.median(times) for times in (waits, work, writes))
+        print(f"| {millions:.1f} M parameters | {wait:.2f} | {cost:.2f} | {write:.2f} |")
 
 
 if __name__ == "__main__":

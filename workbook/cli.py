@@ -18,16 +18,23 @@ def main(words: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, (text, build) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
-        if words and words[0] == name:  # what a verb imports is imported when it is called, not for --help
+        if words and words[0] == name and build:  # what a verb imports is imported when it is called
             verb.set_defaults(run=build(verb))
-    args = parser.parse_args(words)
+    # The options of `train` are read off signatures, by a parser of its own.
+    args = None if words[:1] == ["train"] else parser.parse_args(words)
     from workbook.core.errors import WorkbookError
 
     try:
-        return int(args.run(args))
+        return int(args.run(args)) if args else _train(words[1:])
     except WorkbookError as error:
-        sys.stderr.write(f"workbook {args.verb}: {error}\n")
+        sys.stderr.write(f"workbook {words[0]}: {error}\n")
         return 2
+
+
+def _train(words: Sequence[str]) -> int:
+    from workbook.cli_train import run
+
+    return run(words)
 
 
 def _build_sample(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
@@ -76,8 +83,9 @@ def _tell(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-VERBS: dict[str, tuple[str, Build]] = {
+VERBS: dict[str, tuple[str, Build | None]] = {
     "sample": ("Write an embedded dataset.", _build_sample),
     "audit": ("Find every fault of a dataset; repair a copy of it.", _build_audit),
+    "train": ("Train a model, or go on with a run.", None),
     "notebooks": ("Execute the notebooks; keep copies, figures and a summary.", _build_notebooks),
 }

@@ -1,10 +1,12 @@
 import json
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.utils.data import Subset
 
+from workbook.core import BalancedDataset, Pair, PairDataset
+from workbook.core.errors import CheckpointError
 from workbook.core.logs import Logs, environment, fingerprint, git_revision, write_environment
 from workbook.core.progress import StepReport
 
@@ -35,6 +37,8 @@ def test_tensorboard_gets_curves_scores_memory_pictures_and_settings(tmp_path):
     assert {"memory/process", "utilisation/cpu"} <= curves.keys()
     assert read.Tags()["images"] == ["pred_mask"]
     assert "settings/text_summary" in read.Tags()["tensors"]
+    assert curves["memory/now"] == [(10, 1.0)]
+    assert "_hparams_/experiment" in read.summary_metadata
 
 
 def test_lost_steps_are_hidden_when_a_run_goes_on(tmp_path):
@@ -59,16 +63,32 @@ def test_without_tensorboard_the_rest_is_written(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["log.jsonl"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_is_told_in_one_line(tmp_path):
+    logs = Logs(tmp_path)
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    logs.writer.file_writer.event_writer._async_writer._writer.write = full  # met by the thread that writes
+    logs.settings({})
+    logs.writer.file_writer.event_writer._async_writer._worker.join()
+    with pytest.raises(CheckpointError, match=r"tensorboard: the disk is full; free some space") as caught:
+        logs.step(1, StepReport(0, 1, 0.5, 1e-3, 80.0, 1.0, 2.0), {})
+    assert "\n" not in str(caught.value)
+
+
 def test_the_environment_says_what_one_needs_to_repeat_the_run(tmp_path):
-    write_environment(tmp_path, torch.device("cpu"), 2, "5 items")
+    write_environment(tmp_path, torch.device("cpu"), 2, "5 items", {"a": "3 items"})
     read = json.loads((tmp_path / "environment.json").read_text())
     assert (
         read["packages"]["torch"] == torch.__version__.split("+")[0]
         or read["packages"]["torch"] == torch.__version__
     )
     assert (read["processes"], read["data"], read["device"][:3]) == (2, "5 items", "cpu")
+    assert read["test_data"] == {"a": "3 items"}
     assert {"python", "system", "git", "cuda", "threads"} <= read.keys()
-    assert environment(torch.device("cpu"), 2, "5 items") == read
+    assert environment(torch.device("cpu"), 2, "5 items", {"a": "3 items"}) == read
 
 
 def test_the_revision_is_none_outside_of_git(tmp_path, monkeypatch):
@@ -79,14 +99,30 @@ def test_the_revision_is_none_outside_of_git(tmp_path, monkeypatch):
     assert git_revision() is None
 
 
-def test_the_fingerprint_is_of_the_names():
-    def data(*names):
-        pairs = [
-            SimpleNamespace(name=n, mask=SimpleNamespace(name=f"{n}_gt") if n != "au" else None)
-            for n in names
-        ]
-        return type("Data", (), {"pairs": pairs, "__len__": lambda self: len(pairs)})()
+def test_the_fingerprint_is_of_names_sizes_and_how_they_are_read(tmp_path):
+    for name in ("a", "b", "a_gt"):
+        (tmp_path / name).write_text(name)
 
-    assert fingerprint(data("a", "au")) == fingerprint(data("a", "au"))
-    assert fingerprint(data("a", "au")) != fingerprint(data("a", "b"))
-    assert fingerprint(data("a", "au")).startswith("2 items, names ")
+    def data(*names, **options):
+        return PairDataset(
+            [Pair(tmp_path / n, None if n == "b" else tmp_path / "a_gt") for n in names], **options
+        )
+
+    first = fingerprint(data("a", "b"))
+    assert first.startswith("2 items, files ")
+    assert fingerprint(data("a", "b")) == first
+    assert len({first, fingerprint(data("a", "a")), fingerprint(data("a", "b", size=64)), "2 items"}) == 4
+    assert fingerprint(data("a", "b", transforms=lambda sample: sample)) == fingerprint(
+        data("a", "b", transforms=lambda sample: sample)
+    )  # where a function lies in memory does not count
+    (tmp_path / "a_gt").write_text("another mask")
+    assert fingerprint(data("a", "b")) != first
+
+
+def test_the_fingerprint_looks_into_parts_and_mixtures(tmp_path):
+    whole = PairDataset([Pair(tmp_path / n) for n in "abc"])
+    part = fingerprint(Subset(whole, [0, 2]))
+    assert part.endswith(f"of {fingerprint(whole)}")
+    assert part != fingerprint(Subset(whole, [0, 1]))
+    mixed = fingerprint(BalancedDataset([whole, whole], 4))
+    assert mixed == f"8 items of {fingerprint(whole)}; {fingerprint(whole)}"

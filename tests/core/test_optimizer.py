@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from workbook.core.errors import ModelError
-from workbook.core.optimizer import MovingAverage, make_optimizer
+from workbook.core.optimizer import MovingAverage, check_all_used, make_optimizer
 
 
 def test_norms_and_biases_are_not_decayed_and_frozen_weights_are_left_out():
@@ -51,3 +51,13 @@ def test_in_place_it_is_the_average_and_afterwards_the_models_own_to_the_bit():
     fresh.load(average.average, 7)
     assert fresh.updates == 7
     assert torch.equal(fresh.average["0.weight"], average.average["0.weight"])
+
+
+def test_a_parameter_without_a_part_in_the_loss_is_named():
+    model = nn.ModuleDict({"used": nn.Linear(2, 1), "idle": nn.Linear(2, 1), "frozen": nn.Linear(2, 1)})
+    model["frozen"].requires_grad_(False)
+    model["used"](torch.ones(1, 2)).sum().backward()
+    with pytest.raises(ModelError, match=r"idle\.weight, idle\.bias take no part in the loss"):
+        check_all_used(model)
+    model["idle"].requires_grad_(False)
+    check_all_used(model)

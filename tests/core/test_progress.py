@@ -1,6 +1,7 @@
 import pytest
 
 from workbook.core.progress import (
+    Clock,
     RunInfo,
     SilentView,
     StepReport,
@@ -21,19 +22,19 @@ def row(epoch, **scores):
 
 
 def test_the_summary_compares_with_the_last_and_the_best():
-    text = summary(row(3, f1=0.6), [row(1, f1=0.8), row(2)], RUN)
+    text = summary(row(3, f1=0.6), [row(1, f1=0.8), row(2)], RUN, 75)
     assert "├─ f1 0.6000 (-0.2000), best 0.8000 in epoch 1" in text
     assert "├─ loss 0.5000 (+0.0000)" in text
-    assert "epoch 3/4 · 1:00 · about 1:00 left" in text
+    assert "epoch 3/4 · 1:00 · about 1:15 left" in text
     assert "peak memory 2.0 GiB" in text
-    assert "f1 0.9000 (+0.1000), the best so far" in summary(row(3, f1=0.9), [row(1, f1=0.8)], RUN)
+    assert "f1 0.9000 (+0.1000), the best so far" in summary(row(3, f1=0.9), [row(1, f1=0.8)], RUN, 60)
 
 
 def test_an_equal_score_is_not_called_better_and_nan_is_passed_over():
-    assert "best 0.8000 in epoch 1" in summary(row(2, f1=0.8), [row(1, f1=0.8)], RUN)
-    assert "the best so far" in summary(row(2, f1=0.8), [row(1, f1=float("nan"))], RUN)
+    assert "best 0.8000 in epoch 1" in summary(row(2, f1=0.8), [row(1, f1=0.8)], RUN, 60)
+    assert "the best so far" in summary(row(2, f1=0.8), [row(1, f1=float("nan"))], RUN, 60)
     down = RunInfo("run", 4, 10, "loss", False)
-    assert "loss 0.5000 (-0.1000), the best so far" in summary(row(2), [{"epoch": 1, "loss": 0.6}], down)
+    assert "loss 0.5000 (-0.1000), the best so far" in summary(row(2), [{"epoch": 1, "loss": 0.6}], down, 60)
 
 
 def test_the_bar_shows_loss_score_speed_and_memory_on_the_error_stream(capsys):
@@ -70,6 +71,19 @@ def test_it_is_quiet_under_ci(make, monkeypatch, capsys):
     view.epoch(row(1), {})
     view.finish("done")
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_end_is_estimated_from_all_the_time_since_the_call(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("workbook.core.progress.time.perf_counter", lambda: now[0])
+    clock_of_run = Clock(RunInfo("run", 5, 10, rows=[row(1), row(2)]))
+    assert clock_of_run.left(2) == float("inf")
+    now[0] += 90  # 60 of them in the steps, the rest in tests
+    assert clock_of_run.left(3) == 180
+    assert clock_of_run.left(5) == 0
+    gone_on = Clock(RunInfo("run", 5, 10, rows=[row(1), row(2)], part=0.5))
+    now[0] += 10
+    assert gone_on.left(3) == 40
 
 
 def test_durations_and_sizes_as_people_write_them():

@@ -14,20 +14,23 @@ class Handle:
     def __init__(self):
         self.updates = 0
 
-    def update(self, picture):
-        self.updates += 1
+    def update(self, picture, raw=False):
+        if raw:
+            self.told.append(picture["text/plain"])
+        else:
+            self.updates += 1
 
 
 @pytest.fixture
 def notebook(monkeypatch):
     """A kernel that counts what it is shown, and a clock whose drawings take as long as `costs` says."""
     handle = Handle()
-    handle.shown, handle.now, handle.cost = [], 100.0, 0.5
+    handle.shown, handle.told, handle.now, handle.cost = [], [], 100.0, 0.5
     monkeypatch.setattr(live, "in_notebook", lambda: True)
     monkeypatch.setattr(live.time, "perf_counter", lambda: handle.now)
 
-    def display(picture, display_id):
-        handle.shown.append(picture)
+    def display(picture, display_id, raw=False):
+        (handle.told if raw else handle.shown).append(picture["text/plain"] if raw else picture)
         return handle
 
     monkeypatch.setattr("IPython.display.display", display)
@@ -79,6 +82,27 @@ def test_the_last_state_is_always_drawn_in_place(notebook):
     view.finish("run: finished")
     assert (view.drawn, len(notebook.shown), notebook.updates) == (2, 1, 1)
     assert view.figure.get_suptitle() == "run: finished"
+
+
+def test_the_bar_and_the_summary_are_text_told_twice_a_second_at_most(notebook):
+    view = LiveView()
+    view.start(RunInfo("run", 2, 10, "f1", True))
+    notebook.cost = 0
+    for step in range(10):
+        notebook.now += 0.2
+        view.step(report(0, step + 1))
+    assert len(notebook.told) == 4  # at 0.2, 0.8, 1.4 and 2.0 s
+    view.epoch(row(1, f1=0.5), {})
+    notebook.now += 0.5
+    view.step(report(1, 5, loss=0.25))
+    lines = notebook.told[-1].splitlines()
+    assert lines[0].startswith("epoch 1/2 · 0:02 · about")
+    assert any("f1 0.5000, the best so far" in line for line in lines)
+    assert lines[-1].startswith(
+        "run: epoch 2/2, " + "█" * 10 + "░" * 10 + " 5/10 · loss 0.2500 · f1 0.5000 · 50"
+    )
+    view.finish("run: finished")
+    assert notebook.told[-1].splitlines()[-1] == "run: finished"
 
 
 @pytest.mark.filterwarnings("error")  # a layout that does not fit is only warned about

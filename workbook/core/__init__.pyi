@@ -44,6 +44,8 @@ from .metrics import named_metrics as named_metrics
 from .metrics import update_metric as update_metric
 from .model import run_model as run_model
 from .model_file import load_model_file as load_model_file
+from .model_options import model_from_options as model_from_options
+from .model_options import model_from_run as model_from_run
 from .operating_curves import area_under_roc as area_under_roc
 from .operating_curves import average_precision as average_precision
 from .operating_curves import calibration_error as calibration_error

@@ -68,7 +68,17 @@ def load_checkpoint(path: PathLike, model: nn.Module) -> nn.Module:
     workbook.core.errors.CheckpointError: ...model.safetensors: is of another model: weight is (1, 2), not ...
     """
     file = find_weights(path)
-    found, wanted = read_weights(file), model.state_dict()
+    fill_model(model, read_weights(file), file)
+    return model
+
+
+def fill_model(model: nn.Module, found: StateDict, file: PathLike) -> None:
+    """Give a model the weights that were found in a file.
+
+    Raises:
+        CheckpointError: they are of another model; names the file and what differs.
+    """
+    wanted = model.state_dict()
     if not found.keys() & wanted.keys():
         found = _renamed(found, wanted)
     trouble = [f"{k} is missing" for k in wanted if k not in found]
@@ -82,7 +92,6 @@ def load_checkpoint(path: PathLike, model: nn.Module) -> nn.Module:
         more = f" and {len(trouble) - 3} more" if len(trouble) > 3 else ""
         raise CheckpointError(f"{file}: is of another model: {', '.join(trouble[:3])}{more}")
     model.load_state_dict(found)
-    return model
 
 
 def find_weights(path: PathLike) -> Path:

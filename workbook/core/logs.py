@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import re
 import subprocess
 import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from workbook.core.checkpoint import write_json, write_whole
+from workbook.core.checkpoint import cannot_write, write_json, write_whole
 from workbook.core.memory import process_memory, utilisation
 from workbook.core.progress import Row, StepReport
 
@@ -45,13 +48,13 @@ class Logs:
 
     def step(self, step: int, report: StepReport, losses: dict[str, float]) -> None:
         """A few steps' loss, each `visual_loss`, rate and speed."""
-        if self.writer is None:
-            return
-        self.writer.add_scalar("train/loss", report.loss, step)
-        self.writer.add_scalar("train/lr", report.lr, step)
-        self.writer.add_scalar("speed/images_per_second", report.images_per_second, step)
-        for name, value in losses.items():
-            self.writer.add_scalar(f"visual_loss/{name}", value, step)
+        values = {
+            "train/loss": report.loss,
+            "train/lr": report.lr,
+            "speed/images_per_second": report.images_per_second,
+            "memory/now": report.memory,
+        }
+        self._scalars(step, values | {f"visual_loss/{name}": value for name, value in losses.items()})
 
     def epoch(
         self, step: int, row: Row, pictures: dict[str, torch.Tensor], device: torch.device | None = None
@@ -59,32 +62,59 @@ class Logs:
         """An epoch's scores, memory, utilisation and picture strips."""
         if self.writer is None:
             return
+        busy = utilisation(device or torch.device("cpu"))
+        values = {"memory/peak": row["peak_memory"], "memory/process": process_memory()}
+        values |= {f"utilisation/{name}": percent for name, percent in busy.items()}
         for name, value in row.items():
             if isinstance(value, float) and name not in ("lr", "images_per_second", "peak_memory"):
-                self.writer.add_scalar(f"epoch/{name}", value, step)
-        self.writer.add_scalar("memory/peak", row["peak_memory"], step)
-        self.writer.add_scalar("memory/process", process_memory(), step)
-        for name, percent in utilisation(device or torch.device("cpu")).items():
-            self.writer.add_scalar(f"utilisation/{name}", percent, step)
-        for name, images in pictures.items():
-            self.writer.add_images(name, images, step)
+                values[f"epoch/{name}"] = value
+        self._scalars(step, values)
+        with self._written():
+            for name, images in pictures.items():
+                self.writer.add_images(name, images, step)
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        """All of a step in one event: each event wakes the thread that writes, and that holds us up."""
+        if self.writer is None:
+            return
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        made = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        with self._written():
+            self.writer.file_writer.add_summary(Summary(value=made), step)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Say a full disk in one line; the writer's thread has met it, and tells with the next event."""
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self.folder / "tensorboard", error) from error
 
     def settings(self, settings: dict[str, Any]) -> None:
-        """The hyperparameters, as a table."""
-        if self.writer is not None:
-            table = "\n".join(
-                ["| setting | value |", "|---|---|", *(f"| {k} | {v} |" for k, v in settings.items())]
-            )
-            self.writer.add_text("settings", table)
+        """The hyperparameters, as a table and for TensorBoard's page of them."""
+        if self.writer is None:
+            return
+        from torch.utils.tensorboard.summary import hparams
+
+        lines = [f"| {name} | {value} |" for name, value in settings.items()]
+        with self._written():
+            self.writer.add_text("settings", "\n".join(["| setting | value |", "|---|---|", *lines]))
+            plain = {name: "default" if value is None else value for name, value in settings.items()}
+            for summary in hparams(plain, {}):
+                self.writer.file_writer.add_summary(summary)
 
     def close(self) -> None:
         """Write out what is still held back."""
         if self.writer is not None:
-            self.writer.close()
+            with self._written():
+                self.writer.close()
 
 
-def environment(device: torch.device, processes: int, data: str) -> dict[str, Any]:
-    """Versions, device, git revision and data fingerprint: what one needs to repeat the run."""
+def environment(
+    device: torch.device, processes: int, data: str, tested: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Versions, device, git revision and the data's fingerprints: what one needs to repeat the run."""
     name = (
         torch.cuda.get_device_name(device)
         if device.type == "cuda"
@@ -99,13 +129,14 @@ def environment(device: torch.device, processes: int, data: str) -> dict[str, An
         "cuda": torch.version.cuda,
         "git": git_revision(),
         "data": data,
+        "test_data": dict(tested or {}),
         "packages": {package: version(package) for package in PACKAGES},
     }
 
 
-def write_environment(folder: Path, device: torch.device, processes: int, data: str) -> None:
-    """Write `environment` as environment.json."""
-    write_json(folder / "environment.json", environment(device, processes, data))
+def write_environment(folder: Path, *given: Any) -> None:
+    """Write `environment` of what is given as environment.json."""
+    write_json(folder / "environment.json", environment(*given))
 
 
 def version(package: str) -> str | None:
@@ -132,13 +163,35 @@ def git_revision() -> str | None:
 
 
 def fingerprint(data: Any) -> str:
-    """Which data this is: how many items and, where the dataset knows its files, a checksum of their names.
+    """Which data this is: how many items; of files a checksum of names and sizes, and how they are read.
+
+    Parts of a dataset (`torch.utils.data.Subset`) and mixtures (`BalancedDataset`) are looked into.
 
     >>> fingerprint([1, 2, 3])
     '3 items'
+    >>> fingerprint(torch.utils.data.Subset([1, 2, 3], [0, 2]))
+    '2 items chosen e9128588 of 3 items'
     """
-    pairs = getattr(data, "pairs", None)
-    if pairs is None:
-        return f"{len(data)} items"
-    names = "\n".join(f"{pair.name}\t{pair.mask.name if pair.mask else ''}" for pair in pairs)
-    return f"{len(data)} items, names {zlib.crc32(names.encode()):08x}"
+    count = f"{len(data)} items"
+    if (pairs := getattr(data, "pairs", None)) is not None:
+        files = [f"{_file(pair.image)}\t{_file(pair.mask) if pair.mask else ''}" for pair in pairs]
+        reading = [f"{key} {getattr(data, key, None)}" for key in ("size", "fit", "edge_width", "transforms")]
+        steps = re.sub(r" at 0x[0-9a-f]+", "", ", ".join(reading))  # of functions
+        return f"{count}, files {_checksum(files)}, read as {_checksum([steps])}"
+    if (chosen := getattr(data, "indices", None)) is not None and hasattr(data, "dataset"):
+        return f"{count} chosen {_checksum(map(str, chosen))} of {fingerprint(data.dataset)}"
+    if isinstance(parts := getattr(data, "datasets", None), list):
+        return f"{count} of {'; '.join(map(fingerprint, parts))}"
+    return count
+
+
+def _file(path: str | Path) -> str:
+    path = Path(path)
+    try:
+        return f"{path.name} {path.stat().st_size}"
+    except OSError:  # is not there, which reading it will say
+        return path.name
+
+
+def _checksum(parts: Iterable[str]) -> str:
+    return f"{zlib.crc32(chr(10).join(parts).encode()):08x}"

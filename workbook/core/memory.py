@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
 
 import torch
+
+from workbook.core.errors import WorkbookError
 
 MIB = 1024 * 1024
 
@@ -20,9 +26,14 @@ def memory_now(device: torch.device) -> float:
 
 def process_memory() -> float:
     """MiB of main memory that the process holds."""
+    return _process(os.getpid()).memory_info().rss / MIB
+
+
+@cache
+def _process(number: int) -> Any:
     import psutil
 
-    return psutil.Process().memory_info().rss / MIB
+    return psutil.Process(number)  # finding it takes longer than asking it
 
 
 def utilisation(device: torch.device) -> dict[str, float]:
@@ -63,6 +74,22 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
+
+
+@contextmanager
+def memory_advice(batch_size: int, accumulate: int) -> Iterator[None]:
+    """Within it, running out of memory says what to change.
+
+    Raises:
+        WorkbookError: memory ran out.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        hint = advice(batch_size, accumulate)
+        raise WorkbookError(f"out of memory at batch_size={batch_size}: {hint}") from error
 
 
 def advice(batch_size: int, accumulate: int) -> str:

@@ -200,7 +200,7 @@ def _scalar(value: Any, name: str, model: str) -> torch.Tensor:
         value = torch.tensor(float(value))
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         raise ModelError(f"{model}: {name} is {_describe(value)}, not a scalar; take its .mean()")
-    return value.reshape(())
+    return value.reshape(()) if value.ndim else value
 
 
 def _describe(value: Any) -> str:

@@ -34,6 +34,41 @@ def make_optimizer(model: nn.Module, *, lr: float, weight_decay: float) -> torch
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=lr, fused=fused)
 
 
+def take_step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, clip: float) -> None:
+    """Clip the gradients, step, and forget them.
+
+    Args:
+        optimizer: whose parameters have gradients.
+        scaler: of fp16, which has scaled them up until here.
+        clip: their highest norm; 0 leaves them as they are.
+    """
+    if clip:
+        if scaler is not None:
+            scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], clip)
+    if scaler is not None:
+        scaler.step(optimizer)
+        scaler.update()
+    else:
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def check_all_used(model: nn.Module) -> None:
+    """After a first backward pass: several processes wait for the gradient of every parameter.
+
+    Raises:
+        ModelError: a parameter that is trained got none.
+    """
+    idle = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    if idle:
+        more = f" and {len(idle) - 3} more" if len(idle) > 3 else ""
+        raise ModelError(
+            f"{type(model).__name__}: {', '.join(idle[:3])}{more} take no part in the loss, and several "
+            "processes would wait for their gradients; freeze them with requires_grad_(False)"
+        )
+
+
 class MovingAverage:
     """The exponential moving average of a model's weights and running statistics.
 

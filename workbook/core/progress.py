@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +26,7 @@ class RunInfo:
         watch: the column whose best row counts.
         higher_is_better: its direction.
         rows: epochs that are done already, when a run goes on.
+        part: of the next epoch that is done already.
     """
 
     name: str
@@ -32,6 +35,7 @@ class RunInfo:
     watch: str = "loss"
     higher_is_better: bool = False
     rows: list[Row] = field(default_factory=list)
+    part: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,13 @@ class TextView:
     def __init__(self, *, quiet: bool | None = None) -> None:
         self.quiet = bool(os.environ.get("CI")) if quiet is None else quiet
         self._bar: Any = None
-        self._run = RunInfo("", 0, 0)
-        self._rows: list[Row] = []
+        self._run, self._rows = RunInfo("", 0, 0), list[Row]()
+        self._clock = Clock(self._run)
 
     def start(self, run: RunInfo) -> None:
         """Remember what the summaries compare with."""
         self._run, self._rows = run, list(run.rows)
+        self._clock = Clock(run)
 
     def step(self, report: StepReport) -> None:
         """Move the bar."""
@@ -122,7 +127,8 @@ class TextView:
         """Close the bar and write the summary."""
         self._close()
         if not self.quiet:
-            sys.stderr.write(summary(row, self._rows, self._run) + "\n")
+            left = self._clock.left(row["epoch"])
+            sys.stderr.write(summary(row, self._rows, self._run, left) + "\n")
         self._rows.append(row)
 
     def finish(self, message: str) -> None:
@@ -140,18 +146,37 @@ class TextView:
 NOT_SCORES = ("epoch", "lr", "images_per_second", "seconds", "peak_memory")
 
 
-def summary(row: Row, earlier: list[Row], run: RunInfo) -> str:
+class Clock:
+    """Estimates the end of a run from the time since this call of `fit`, tests and all."""
+
+    def __init__(self, run: RunInfo) -> None:
+        self._epochs, self._before = run.epochs, len(run.rows) + run.part
+        self._began = time.perf_counter()
+
+    def left(self, done: float) -> float:
+        """Seconds left when so many epochs, and parts of one, are done; infinite when none is."""
+        fresh = done - self._before
+        spent = time.perf_counter() - self._began
+        return (self._epochs - done) * spent / fresh if fresh > 0 else math.inf
+
+
+def summary(row: Row, earlier: list[Row], run: RunInfo, left: float) -> str:
     """An epoch as a small tree: each score, its change against the last epoch that has it, and the best yet.
+
+    Args:
+        row: of the epoch.
+        earlier: the rows before it.
+        run: whose watched score and direction count.
+        left: seconds to the end of the run.
 
     >>> row = {"epoch": 2, "loss": 0.5, "f1": 0.75, "lr": 1e-4}
     >>> row |= {"images_per_second": 80.0, "seconds": 60, "peak_memory": 512}
-    >>> print(summary(row, [{"epoch": 1, "loss": 0.75, "f1": 0.5}], RunInfo("run", 4, 10, "f1", True)))
-    epoch 2/4 · 1:00 · about 2:00 left
+    >>> print(summary(row, [{"epoch": 1, "loss": 0.75, "f1": 0.5}], RunInfo("run", 4, 10, "f1", True), 125))
+    epoch 2/4 · 1:00 · about 2:05 left
     ├─ loss 0.5000 (-0.2500)
     ├─ f1 0.7500 (+0.2500), the best so far
     └─ 80 images/s, peak memory 512 MiB, lr 1.00e-04
     """
-    left = (run.epochs - row["epoch"]) * row["seconds"]
     lines = [f"epoch {row['epoch']}/{run.epochs} · {clock(row['seconds'])} · about {clock(left)} left"]
     for name, value in row.items():
         if name in NOT_SCORES or not isinstance(value, float):

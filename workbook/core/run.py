@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchmetrics import Metric
 
-from workbook.core.checkpoint import StateDict
+from workbook.core.checkpoint import StateDict, fill_model
 from workbook.core.devices import loader_workers, make_accelerator
 from workbook.core.errors import DataError, WorkbookError
 from workbook.core.loading import make_loader
@@ -25,6 +25,7 @@ from workbook.core.optimizer import MovingAverage, make_optimizer
 from workbook.core.progress import RunInfo, SilentView, TextView, View
 from workbook.core.run_folder import Progress, RunFolder, Saved, configuration
 from workbook.core.sampling import EpochSampler
+from workbook.core.schedule import warmup_cosine
 from workbook.core.settings import TrainSettings
 from workbook.core.signature import Signature, read_signature
 
@@ -71,17 +72,30 @@ class Run:
         """Steps of the optimiser in an epoch."""
         return -(-len(self.sampler) // self.settings.accumulate)
 
-    def tested_weights(self) -> AbstractContextManager[None]:
+    def rate(self, step: int) -> float:
+        """The learning rate of a step of the optimiser, counted from 0."""
+        settings = self.settings
+        warmup = round(self.steps * min(settings.warmup_epochs, settings.epochs / 2))
+        total = self.steps * settings.epochs
+        return warmup_cosine(step, total, lr=settings.lr, min_lr=settings.min_lr, warmup=warmup)
+
+    @contextmanager
+    def tested_weights(self) -> Iterator[None]:
         """A context in which `net` carries the weights that are tested: their average where there is one."""
-        return self.average.in_place() if self.average else nullcontext()
+        with self.average.in_place() if self.average else nullcontext():
+            if self.accelerator.num_processes > 1:
+                for buffer in self.net.buffers():  # each process has running statistics of its own data
+                    torch.distributed.broadcast(buffer, 0)  # those of the main one are saved
+            yield
 
     def save(self, best: StateDict | None = None, keep: bool = False) -> None:
         """Copy the state of everything and have it written in the background; see `RunFolder.save`."""
         if not self.accelerator.is_main_process:
             return
         scaler, average = self.accelerator.scaler, self.average
+        moments = self.optimizer.state
         state = {
-            "optimizer": copied(self.optimizer.state_dict()["state"]),
+            "optimizer": {name: copied(moments[p]) for name, p in self._trained() if p in moments},
             "scaler": scaler.state_dict() if scaler is not None else {},
             "average": copied(average.average) if average is not None else {},
             "average_updates": average.updates if average is not None else 0,
@@ -90,14 +104,21 @@ class Run:
 
     def restore(self, saved: Saved) -> None:
         """Go on from a checkpoint; the weights are in the net already."""
-        # The groups' own numbers stay: they may have been changed on purpose (existing="accept").
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": saved.state["optimizer"], "param_groups": groups})
+        # By name: other parameters may be trained now (existing="accept"), which then start without moments.
+        # The groups' own numbers stay: they may have been changed on purpose too.
+        moments, groups = saved.state["optimizer"], self.optimizer.state_dict()["param_groups"]
+        state = {number: moments[name] for number, (name, _) in enumerate(self._trained()) if name in moments}
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
         if self.accelerator.scaler is not None and saved.state["scaler"]:
             self.accelerator.scaler.load_state_dict(saved.state["scaler"])
         if self.average is not None and saved.state["average"]:
             self.average.load(saved.state["average"], saved.state["average_updates"])
         self.progress = saved.progress
+
+    def _trained(self) -> list[tuple[str, nn.Parameter]]:
+        """The optimiser's parameters in its order, with their names."""
+        names = {parameter: name for name, parameter in self.net.named_parameters()}
+        return [(names[p], p) for group in self.optimizer.param_groups for p in group["params"]]
 
     def close(self) -> None:
         """Let go of workers and files, and give the model back as it came."""
@@ -112,6 +133,7 @@ def start_run(
     settings: TrainSettings,
     folder: RunFolder,
     existing: str,
+    notes: Mapping[str, Any],
     net: nn.Module,
     train_data: Any,
     valid_data: Any,
@@ -134,17 +156,19 @@ def start_run(
     )  # refuses before anything is written
 
     if main:
-        data = fingerprint(loader.dataset.dataset)  # type: ignore[attr-defined]
+        data = fingerprint(_data(loader))
         together = sampler.batch_size * accelerator.num_processes
-        folder.claim(configuration(settings.as_dict(), net, data, together, column), existing)
-        write_environment(folder.path, device, accelerator.num_processes, data)
+        config = configuration(settings.as_dict(), net, data, together, column)
+        folder.claim(config | ({"notes": dict(notes)} if notes else {}), existing)
+        tested = {name or "valid_data": fingerprint(_data(test)) for name, test in tests.items()}
+        write_environment(folder.path, device, accelerator.num_processes, data, tested)
     accelerator.wait_for_everyone()
     saved = folder.load()
 
     if settings.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if saved is not None:
-        net.load_state_dict(saved.weights)
+        fill_model(net, saved.weights, saved.file)
     model = accelerator.prepare_model(net)
     run = Run(
         settings=settings,
@@ -174,9 +198,13 @@ def start_run(
         run.logs = Logs(folder.path, tensorboard=settings.tensorboard, purge_step=run.progress.step)
         run.logs.rows(run.progress.rows)
         run.logs.settings(settings.as_dict())
-    rows = list(run.progress.rows)
-    run.view.start(RunInfo(folder.path.name, settings.epochs, run.steps, column, higher, rows))
+    rows, part = list(run.progress.rows), run.progress.batch / len(sampler)
+    run.view.start(RunInfo(folder.path.name, settings.epochs, run.steps, column, higher, rows, part))
     return run
+
+
+def _data(loader: DataLoader[Any]) -> Any:
+    return loader.dataset.dataset  # type: ignore[attr-defined]
 
 
 def _loader(data: Any, settings: TrainSettings, accelerator: Any, *, train: bool) -> DataLoader[Any]:

@@ -6,6 +6,7 @@ import inspect
 import io
 import json
 import os
+import re
 import shutil
 import threading
 import warnings
@@ -74,6 +75,7 @@ class Progress:
 class Saved:
     """A checkpoint to go on from: weights, the state of optimiser, scaler and average, and the progress."""
 
+    file: Path
     weights: StateDict
     state: dict[str, Any]
     progress: Progress
@@ -116,13 +118,12 @@ class RunFolder:
         if existing not in EXISTING:
             raise WorkbookError(f"existing={existing!r}: must be one of {', '.join(EXISTING)}")
         file = self.path / "config.json"
-        if file.is_file() and existing == "continue":
-            differences = differ(json.loads(file.read_text(encoding="utf-8")), config)
-            if differences:
-                raise WorkbookError(
-                    f"{self.path}: belongs to another configuration ({'; '.join(differences)}); choose "
-                    "another name, existing='restart' to train anew, or existing='accept' to go on so"
-                )
+        compared = existing == "continue" and file.is_file() and self.begun()
+        if compared and (differences := differ(_read_config(file), config)):
+            raise WorkbookError(
+                f"{self.path}: belongs to another configuration ({'; '.join(differences)}); choose "
+                "another name, existing='restart' to train anew, or existing='accept' to go on so"
+            )
         if existing == "restart":
             for name in ("last", "last.part", "previous", "best", "average", "tensorboard"):
                 shutil.rmtree(self.path / name, ignore_errors=True)
@@ -130,6 +131,10 @@ class RunFolder:
         if not last.is_dir() and (part / "state.pt").is_file():
             part.replace(last)  # state.pt is written last, so it is whole: killed just before its renaming
         write_json(file, config)
+
+    def begun(self) -> bool:
+        """Whether there is a checkpoint, whole or torn."""
+        return any((self.path / name).is_dir() for name in ("last", "last.part", "previous"))
 
     def load(self) -> Saved | None:
         """The newest whole checkpoint; None where there is none yet. A torn one is named in a warning.
@@ -149,7 +154,7 @@ class RunFolder:
                 continue
             for trouble in torn:
                 warnings.warn(f"{trouble}; went on from {folder}, epoch {progress.epoch}", stacklevel=4)
-            return Saved(weights, state, progress)
+            return Saved(folder / WEIGHTS, weights, state, progress)
         if torn:
             raise CheckpointError(
                 f"{torn[0]}; no other one is there: existing='restart' trains anew"
@@ -254,6 +259,15 @@ class RunFolder:
         self._writing.start()
 
 
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{file}: cannot be read ({error}); existing='accept' goes on, existing='restart' trains anew"
+        ) from error
+
+
 def configuration(
     settings: Mapping[str, Any], model: nn.Module, data: str, batch: int, watch: str | None
 ) -> dict[str, Any]:
@@ -274,7 +288,8 @@ def describe(model: nn.Module) -> str:
         source = inspect.getsource(type(model).forward)
     except (OSError, TypeError):  # typed at a prompt
         source = ""
-    checksum = zlib.crc32("\n".join([repr(model), *shapes, source]).encode())
+    text = re.sub(r" at 0x[0-9a-f]+", "", "\n".join([repr(model), *shapes, source]))  # of functions
+    checksum = zlib.crc32(text.encode())
     parameters = sum(p.numel() for p in model.parameters())
     return f"{type(model).__name__}, {parameters:,} parameters, {checksum:08x}"
 
@@ -289,8 +304,9 @@ def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     def flat(config: Mapping[str, Any]) -> dict[str, Any]:
         # batch_size of one process says little; "batch" is of all together.
         free = (*FREE, "batch_size")
-        settings = {k: v for k, v in config.get("settings", {}).items() if k not in free}
-        return settings | {k: v for k, v in config.items() if k != "settings"}
+        inner = {**config.get("settings", {}), **config.get("notes", {})}
+        outer = {k: v for k, v in config.items() if k not in ("settings", "notes")}
+        return {k: v for k, v in inner.items() if k not in free} | outer
 
     before, after = flat(old), flat(new)
     return [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,14 @@ Key = tuple[int, int]  # (epoch, index)
 MASK = (1 << 64) - 1
 
 
-def mix(*numbers: int) -> int:
+def mix(*numbers: int, state: int = 0) -> int:
     """One 64-bit number from several, such that neighbours share nothing (SplitMix64, Steele et al. 2014).
 
     >>> mix(0, 1, 2) != mix(0, 2, 1)
     True
+    >>> mix(0, 1, 2) == mix(2, state=mix(0, 1))
+    True
     """
-    state = 0
     for number in numbers:
         state = (state + 0x9E3779B97F4A7C15 + (number & MASK)) & MASK
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
@@ -38,10 +39,13 @@ def mix(*numbers: int) -> int:
 
 def seed_all(*numbers: int) -> None:
     """Seed torch (and a GPU in use), `random` and numpy from the numbers; about 10 microseconds on a CPU."""
-    state = mix(*numbers)
+    _seed(mix(*numbers), inside_worker=get_worker_info() is not None)
+
+
+def _seed(state: int, *, inside_worker: bool) -> None:
     # torch.manual_seed asks every kind of device, 0.1 ms a call; a worker must not even look at the GPU.
     torch.default_generator.manual_seed(state >> 1)
-    if get_worker_info() is None:
+    if not inside_worker:
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(state >> 1)
         elif torch.backends.mps.is_available():
@@ -78,6 +82,7 @@ class Seeded(Dataset[Any]):
         self.dataset = dataset
         self.seed = seed
         self.restore = restore
+        self._epoch = -1, 0
         # [process id, index being read] of each worker, in memory that outlives it.
         self.reading = torch.full((workers, 2), -1, dtype=torch.int64).share_memory_() if workers else None
 
@@ -88,15 +93,16 @@ class Seeded(Dataset[Any]):
         return self.__getitems__([key])[0]
 
     def __getitems__(self, keys: list[Key]) -> list[Any]:
-        if self.restore and get_worker_info() is None:
-            with own_randomness():
-                return [self._sample(*key) for key in keys]
-        return [self._sample(*key) for key in keys]
+        worker = get_worker_info()
+        with own_randomness() if self.restore and worker is None else nullcontext():
+            return [self._sample(*key, worker) for key in keys]
 
-    def _sample(self, epoch: int, index: int) -> Any:
-        if self.reading is not None and (worker := get_worker_info()) is not None:
+    def _sample(self, epoch: int, index: int, worker: Any) -> Any:
+        if self.reading is not None and worker is not None:
             self.reading[worker.id, 0], self.reading[worker.id, 1] = os.getpid(), index
-        seed_all(self.seed, epoch, index)
+        if epoch != self._epoch[0]:  # the part of `mix` that all of an epoch share
+            self._epoch = epoch, mix(self.seed, epoch)
+        _seed(mix(index, state=self._epoch[1]), inside_worker=worker is not None)
         return self.dataset[index]
 
     def name_of(self, index: int) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from workbook.core.errors import WorkbookError
 
-PRECISIONS = ("auto", "bf16", "fp16", "fp32")
-DEVICES = ("auto", "cpu")
 # What changes how a run is watched, or how fast it goes, but not what comes out; free to differ on resume.
 FREE = ("workers", "device", "tensorboard", "log_every", "save_every", "patience")
 
@@ -36,7 +34,7 @@ class TrainSettings:
         patience: stop after so many tests without a better watched score; 0 for never.
         test_every: epochs between two tests; the last epoch is always tested.
         seed: of the data's order, its augmentation and the model's random layers.
-        workers: processes that load data; None: none on a CPU, up to 8 beside a GPU.
+        workers: processes that load data; by default none on a CPU, up to 8 beside a GPU.
         channels_last: memory format of images and weights, faster for convolutions.
         compile: run the model through `torch.compile`.
         device: `"auto"` takes the GPU where there is one; `"cpu"` does not.
@@ -63,7 +61,7 @@ class TrainSettings:
     clip: float = 0.0
     batch_size: int = 8
     accumulate: int = 1
-    precision: str = "auto"
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
     ema: float = 0.0
     average: int = 0
     patience: int = 0
@@ -72,7 +70,7 @@ class TrainSettings:
     workers: int | None = None
     channels_last: bool = True
     compile: bool = False
-    device: str = "auto"
+    device: Literal["auto", "cpu"] = "auto"
     log_every: int = 10
     save_every: int = 1000
     tensorboard: bool = True
@@ -95,8 +93,10 @@ class TrainSettings:
             self._require(name, _finite(getattr(self, name)) and getattr(self, name) >= 0, "0 or more")
         self._require("min_lr", self.min_lr <= self.lr, f"at most lr={self.lr}")
         self._require("ema", _finite(self.ema) and 0 <= self.ema < 1, "0 or a decay below 1, such as 0.999")
-        self._require("precision", self.precision in PRECISIONS, f"one of {', '.join(PRECISIONS)}")
-        self._require("device", self.device in DEVICES, f"one of {', '.join(DEVICES)}")
+        for name, choices in get_type_hints(type(self)).items():
+            if get_origin(choices) is Literal:
+                known = get_args(choices)
+                self._require(name, getattr(self, name) in known, f"one of {', '.join(known)}")
 
     def _require(self, name: str, holds: bool, what: str) -> None:
         if not holds:

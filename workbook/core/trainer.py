@@ -13,20 +13,20 @@ import torch
 from torch import nn
 
 from workbook.core.batch import prepare_batch
-from workbook.core.errors import CheckpointError, DataError, ModelError, WorkbookError
+from workbook.core.errors import CheckpointError, DataError, ModelError
 from workbook.core.interrupt import interrupts_noted
 from workbook.core.loading import read_batches
-from workbook.core.memory import advice, out_of_memory
+from workbook.core.memory import memory_advice
 from workbook.core.meter import Step
 from workbook.core.model import run_model
+from workbook.core.optimizer import check_all_used, take_step
 from workbook.core.progress import Row, StepReport, View
 from workbook.core.run import Run, Watch, copied, start_run
-from workbook.core.run_folder import RunFolder
+from workbook.core.run_folder import Progress, RunFolder
 from workbook.core.sampling import own_randomness, seed_all
-from workbook.core.schedule import warmup_cosine
 from workbook.core.segmenter import Segmenter
 from workbook.core.settings import TrainSettings
-from workbook.core.validation import Pictures, rank, score_sets
+from workbook.core.validation import Pictures, Stopped, check_sets, rank, score_sets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,8 @@ class Trainer:
         existing: what `fit` does when the run is there already: `"continue"` it if its configuration is
             the same and refuse otherwise, `"restart"` it, or `"accept"` that the configuration differs and
             go on.
+        notes: what else makes the run what it is, as plain values for config.json; compared when it is
+            continued.
         settings: hyperparameters, see `TrainSettings`; as keywords or `**dictionary`.
 
     Raises:
@@ -53,10 +55,16 @@ class Trainer:
     """
 
     def __init__(
-        self, name: str, root: str | Path = "runs", *, existing: str = "continue", **settings: Any
+        self,
+        name: str,
+        root: str | Path = "runs",
+        *,
+        existing: str = "continue",
+        notes: Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> None:
         self.settings = TrainSettings.from_keywords(**settings)
-        self.existing = existing
+        self.existing, self.notes = existing, dict(notes or {})
         self._runs = RunFolder(root, name)
         self._given: dict[str, Any] = {}
 
@@ -67,12 +75,13 @@ class Trainer:
         Raises:
             CheckpointError: the folder is none of a run.
         """
-        file = Path(folder) / "config.json"
+        file = Path(folder).absolute() / "config.json"
         try:
-            settings = json.loads(file.read_text(encoding="utf-8"))["settings"]
-        except (OSError, ValueError, KeyError) as error:
+            config = json.loads(file.read_text(encoding="utf-8"))
+            settings, notes = config["settings"], config.get("notes")
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{file}: cannot be read ({error}); give the folder of a run") from error
-        return cls(Path(folder).name, Path(folder).parent, **settings)
+        return cls(file.parent.name, file.parent.parent, notes=notes, **settings)
 
     @property
     def folder(self) -> Path:
@@ -113,24 +122,17 @@ class Trainer:
             WorkbookError: something is wrong with what was given, or came up on the way; says what to do.
         """
         net = model if loss is None else Segmenter(model, loss=loss)
-        given = {
-            "train_data": train_data, "valid_data": valid_data, "metrics": metrics, "watch": watch, "view":
-        view, }  # fmt: skip
+        given = {"train_data": train_data, "valid_data": valid_data, "metrics": metrics}
+        given |= {"watch": watch, "view": view}
         self._given = {"model": net, **given}
         with own_randomness(), interrupts_noted() as stop:
-            run = start_run(self.settings, self._runs, self.existing, net, **given, stop=stop)
+            run = start_run(self.settings, self._runs, self.existing, self.notes, net, **given, stop=stop)
             self.existing = "continue"  # whoever restarted does not want to lose it by fitting again
             try:
-                message = self._train(run)
+                with memory_advice(run.sampler.batch_size, self.settings.accumulate):
+                    check_sets(run)
+                    message = self._train(run)
                 self._runs.wait()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                settings = self.settings
-                hint = advice(run.sampler.batch_size, settings.accumulate)
-                raise WorkbookError(
-                    f"out of memory at batch_size={run.sampler.batch_size}: {hint}"
-                ) from error
             finally:
                 run.close()
             run.view.finish(message)
@@ -144,7 +146,7 @@ class Trainer:
         Raises:
             CheckpointError: there is nothing to go on from, or nothing to go on with.
         """
-        if not any((self.folder / name).is_dir() for name in ("last", "last.part", "previous")):
+        if not self._runs.begun():
             raise CheckpointError(f"{self.folder}: no checkpoint to go on from; call fit")
         if not given and not named:
             if not self._given:
@@ -157,20 +159,24 @@ class Trainer:
 
     def _train(self, run: Run) -> str:
         """All epochs that are left; returns how it ended."""
-        progress, settings = run.progress, self.settings
-        if progress.epoch >= settings.epochs:
-            return f"{self.folder}: was finished already; existing='restart' trains anew"
-        while progress.epoch < settings.epochs:
-            if not self.train_one_epoch(run):
+        progress, ended = run.progress, "was finished already; existing='restart' trains anew"
+        while not self._over(progress):
+            if not (self.train_one_epoch(run) and self._finish_epoch(run)):
                 run.save()
                 return f"{self.folder}: stopped in epoch {progress.epoch + 1}, saved; fit again goes on"
-            self._finish_epoch(run)
-            if settings.patience and progress.waited >= settings.patience:
-                return f"{self.folder}: stopped early, no better {run.watch} in {progress.waited} tests"
-            if run.stop() and progress.epoch < settings.epochs:
+            if run.stop() and not self._over(progress):
                 return f"{self.folder}: stopped after epoch {progress.epoch}; fit again goes on"
+            ended = "finished"
+        if run.accelerator.is_main_process:
+            run.folder.average(progress.top)
+        if ended == "finished" and progress.epoch < self.settings.epochs:
+            ended = f"stopped early, no better {run.watch} in {progress.waited} tests"
         best = "undefined" if progress.best is None else f"{progress.best:.4f} in epoch {progress.best_epoch}"
-        return f"{self.folder}: finished, best {run.watch} {best}"
+        return f"{self.folder}: {ended}; best {run.watch} {best}"
+
+    def _over(self, progress: Progress) -> bool:
+        early = 0 < self.settings.patience <= progress.waited
+        return early or progress.epoch >= self.settings.epochs
 
     def train_one_epoch(self, run: Run) -> bool:
         """One pass over the training data, or what is left of it; False when it was asked to stop."""
@@ -221,15 +227,8 @@ class Trainer:
             The loss, still on the device, and the model's `visual_loss` of the last batch.
         """
         settings, progress, accelerator = self.settings, run.progress, run.accelerator
-        rate = warmup_cosine(
-            progress.step,
-            run.steps * settings.epochs,
-            lr=settings.lr,
-            min_lr=settings.min_lr,
-            warmup=round(run.steps * min(settings.warmup_epochs, settings.epochs / 2)),
-        )
         for parameters in run.optimizer.param_groups:
-            parameters["lr"] = rate
+            parameters["lr"] = run.rate(progress.step)
         losses, outputs = [], {}
         for number, (raw, share) in enumerate(zip(group, shares, strict=True)):
             # The model's own randomness (dropout) is a function of the step too: no state to save.
@@ -245,35 +244,24 @@ class Trainer:
                         "the training data has no masks; give a dataset whose samples have a mask"
                     )
                 # Data-parallel gradients are means over the processes; times their number, sums.
-                loss = outputs["backward_loss"] * (share * accelerator.num_processes)
-                accelerator.backward(loss)
+                weight = share * accelerator.num_processes
+                loss = outputs["backward_loss"] if weight == 1 else outputs["backward_loss"] * weight
+                (loss if accelerator.scaler is None else accelerator.scaler.scale(loss)).backward()
             losses.append(loss.detach())
-        self._optimize(run)
-        return torch.stack(losses).sum(), outputs["visual_loss"]
-
-    def _optimize(self, run: Run) -> None:
-        """Clip, step, and forget the gradients; with fp16 they are scaled up until here."""
-        scaler = run.accelerator.scaler
-        if self.settings.clip:
-            if scaler is not None:
-                scaler.unscale_(run.optimizer)
-            nn.utils.clip_grad_norm_(run.net.parameters(), self.settings.clip)
-        if scaler is not None:
-            scaler.step(run.optimizer)
-            scaler.update()
-        else:
-            run.optimizer.step()
-        run.optimizer.zero_grad(set_to_none=True)
+        if progress.step == 0 and accelerator.num_processes > 1:
+            check_all_used(run.net)
+        take_step(run.optimizer, accelerator.scaler, settings.clip)
         if run.average is not None:
             run.average.update()
+        return sum(losses[1:], losses[0]), outputs["visual_loss"]
 
-    def _finish_epoch(self, run: Run) -> None:
-        """Test where a test is due, note the row, and save."""
+    def _finish_epoch(self, run: Run) -> bool:
+        """Test where a test is due, note the row, and save; False when the test was interrupted."""
         settings, progress = self.settings, run.progress
         row: Row = {
             "epoch": progress.epoch + 1,
             "loss": progress.loss / progress.images,
-            "lr": run.optimizer.param_groups[0]["lr"],
+            "lr": run.rate(progress.step - 1),
         }
         speed = {
             "images_per_second": progress.images / max(progress.seconds, 1e-9),
@@ -284,7 +272,10 @@ class Trainer:
         best, keep = None, False
         if row["epoch"] % settings.test_every == 0 or row["epoch"] == settings.epochs:
             with run.tested_weights():
-                scores, pictures = score_sets(run)
+                try:
+                    scores, pictures = score_sets(run)
+                except Stopped:
+                    return False
                 row |= scores
                 keep, listed = rank(progress, row, run.watch, higher=run.higher, keep=settings.average)
                 best = copied(run.net.state_dict()) if keep or listed else None
@@ -294,9 +285,8 @@ class Trainer:
         if run.logs is not None:
             run.logs.rows(progress.rows)
             run.logs.epoch(progress.step, row, pictures, run.accelerator.device)
-            if progress.epoch == settings.epochs:
-                run.folder.average(progress.top)
         run.view.epoch(row, pictures)
+        return True
 
     def _report(self, run: Run, visual: dict[str, Any]) -> bool:
         """Read the losses that wait and tell the view and the log; True when it was asked to stop."""
@@ -311,11 +301,11 @@ class Trainer:
             progress.epoch,
             -(-progress.batch // self.settings.accumulate),
             sum(value for value, _ in losses) / len(losses),
-            run.optimizer.param_groups[0]["lr"],
+            run.rate(progress.step - 1),
             meter.speed,
             *run.memory.look(),
         )
         run.view.step(report)
         if run.logs is not None and run.logs.writer is not None:
-            run.logs.step(progress.step, report, {name: float(value) for name, value in visual.items()})
+            run.logs.step(progress.step, report, {k: v.detach().item() for k, v in visual.items()})
         return stop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from workbook.core.progress import NOT_SCORES, Row, RunInfo, StepReport, TextView, clock, size
+from workbook.core.progress import NOT_SCORES, Clock, Row, RunInfo, StepReport, TextView, clock, size, summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,9 @@ POINTS = 1000  # of the loss curve; beyond, every second one is dropped
 
 
 class LiveView:
-    """A figure below the cell: loss, scores, and predictions on fixed images. Outside of a notebook, text.
+    """Below the cell a bar, the last summary, and a figure: loss, scores, predictions on fixed images.
+
+    Outside of a notebook it is a `TextView`.
 
     Args:
         share: of the training's time that drawing may take: the longer a drawing takes, the rarer it is.
@@ -35,8 +37,11 @@ class LiveView:
         self.figure: Figure | None = None
         self.drawn = 0
         self._handle: Any = None
+        self._words: Any = None
         self._text: TextView | None = None
-        self._ready = 0.0  # the moment from which the next drawing is within its share
+        self._ready = self._told = (
+            0.0  # the moments from which the next drawing, and telling, is within its share
+        )
 
     def start(self, run: RunInfo) -> None:
         """Begin a figure of the epochs that are done already."""
@@ -46,7 +51,8 @@ class LiveView:
         self._pictures: dict[str, torch.Tensor] = {}
         self._report: StepReport | None = None
         self._message, self.drawn, self._ready, self._handle = "", 0, 0.0, None
-        self._started = time.perf_counter()
+        self._summary, self._told, self._words = "", 0.0, None
+        self._clock = Clock(run)
         self._text = None if in_notebook() else TextView()
         if self._text is not None:
             self._text.start(run)
@@ -59,6 +65,7 @@ class LiveView:
         self._losses.append((report.epoch + report.step / self._run.steps, report.loss))
         if len(self._losses) > POINTS:
             self._losses = self._losses[::2]
+        self._tell()
         self._draw()
         return None
 
@@ -66,8 +73,10 @@ class LiveView:
         """Take in the scores and pictures, and draw when a drawing is due."""
         if self._text is not None:
             return self._text.epoch(row, pictures)
+        self._summary = summary(row, self._rows, self._run, self._clock.left(row["epoch"]))
         self._rows.append(row)
         self._pictures = pictures or self._pictures
+        self._tell()
         self._draw()
         return None
 
@@ -76,8 +85,23 @@ class LiveView:
         if self._text is not None:
             return self._text.finish(message)
         self._message = message
+        self._tell(at_last=True)
         self._draw(at_last=True)
         return None
+
+    def _tell(self, *, at_last: bool = False) -> None:
+        """The bar and the summary as text, which is cheap, so it is told far more often than it is drawn."""
+        began = time.perf_counter()
+        if began < self._told and not at_last:
+            return
+        from IPython.display import display
+
+        text = {"text/plain": "\n".join(filter(None, (self._summary, self._title(bar=True))))}
+        if self._words is None:
+            self._words = display(text, raw=True, display_id=True)
+        else:
+            self._words.update(text, raw=True)
+        self._told = began + max(0.5, (time.perf_counter() - began) / self.share)
 
     def _draw(self, *, at_last: bool = False) -> None:
         began = time.perf_counter()
@@ -101,21 +125,21 @@ class LiveView:
     def _strip(self) -> dict[str, np.ndarray[Any, Any]]:
         return {name: strip(images[: self.images]) for name, images in self._pictures.items()}
 
-    def _title(self) -> str:
+    def _title(self, *, bar: bool = False) -> str:
         if self._message:
             return self._message
         report = self._report
         if report is None:
             return self._run.name
-        done = report.epoch + report.step / self._run.steps
-        fresh = done - len(self._run.rows)  # epochs done since this call of fit
-        spent = time.perf_counter() - self._started
-        left = f" · about {clock((self._run.epochs - done) * spent / fresh)} left" if fresh > 0 else ""
+        left = f" · about {clock(self._clock.left(report.epoch + report.step / self._run.steps))} left"
         memory = f"memory {size(report.memory)} (peak {size(report.peak_memory)})"
+        watched = self._rows[-1].get(self._run.watch) if self._rows and self._run.watch != "loss" else None
+        score = "" if watched is None else f" · {self._run.watch} {watched:.4f}"
+        full = round(20 * report.step / self._run.steps)
         return (
             f"{self._run.name}: epoch {report.epoch + 1}/{self._run.epochs}, "
-            f"step {report.step}/{self._run.steps} · "
-            f"loss {report.loss:.4f} · {report.images_per_second:.0f} images/s · {memory}{left}"
+            f"{'█' * full + '░' * (20 - full) if bar else 'step'} {report.step}/{self._run.steps} · "
+            f"loss {report.loss:.4f}{score} · {report.images_per_second:.0f} images/s · {memory}{left}"
         )
 
 
