@@ -26,6 +26,18 @@ def test_collate_stacks_and_lists():
     assert "shape_mask" not in batch
 
 
+def test_decoded_images_are_stacked_as_they_lie_and_the_model_gets_them_in_order():
+    pixels = [torch.randint(0, 256, (4, 5, 3), dtype=torch.uint8) for _ in range(2)]
+    decoded = [{"image": image.permute(2, 0, 1), "dct": image.permute(2, 0, 1)} for image in pixels]
+    batch = collate(decoded)
+    assert torch.equal(batch["image"], torch.stack([sample["image"] for sample in decoded]))
+    assert batch["image"].is_contiguous(memory_format=torch.channels_last)
+    assert batch["dct"].is_contiguous()  # a field of one's own
+    ready = prepare_batch(batch)["image"]
+    assert ready.is_contiguous()
+    assert torch.equal(ready, prepare_batch({"image": batch["image"].contiguous()})["image"])
+
+
 def test_collate_pads_samples_of_different_size():
     extra = [torch.ones(64, height, width) for height, width in ((4, 5), (6, 3))]
     samples = [{**sample_of(4, 5), "dct": extra[0]}, {**sample_of(6, 3), "dct": extra[1]}]

@@ -1,6 +1,3 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,13 +6,11 @@ from torch.utils.data import DataLoader
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from workbook.core.batch import collate, prepare_batch
-from workbook.core.datasets import JsonDataset, ManiDataset, PairDataset, list_images
+from workbook.core.batch import collate
+from workbook.core.datasets import PairDataset
 from workbook.core.edge import edge_band
 from workbook.core.errors import DataError, WorkbookError
-from workbook.core.pairs import NEGATIVE, Pair
-
-SHARED = Path(__file__).parents[2] / "../shared/data"
+from workbook.core.pairs import Pair
 
 
 def write_image(path, height=20, width=30, seed=0):
@@ -232,120 +227,9 @@ def test_indexing_ends(pair, authentic):
     assert repr(dataset) == "PairDataset: 2 pairs, 1 of them authentic"
 
 
-def test_mani_dataset_pairs_by_name(tmp_path):
-    for name in ("a", "b", "c"):
-        write_image(tmp_path / "Tp" / f"{name}.jpg")
-    for name in ("b", "c", "d"):
-        write_mask(tmp_path / "Gt" / f"{name}_gt.png")
-    write_image(tmp_path / "Au" / "e.png")
-    (tmp_path / "Tp" / "._b.jpg").write_bytes(b"stray")
-    (tmp_path / "Tp" / "Thumbs.db").write_bytes(b"stray")
-    with pytest.warns(UserWarning, match="left out: 1 without a mask, 1 masks without an image"):
-        dataset = ManiDataset(tmp_path, size=8)
-    assert [(p.image.name, p.mask and p.mask.name) for p in dataset.pairs] == [
-        ("b.jpg", "b_gt.png"),
-        ("c.jpg", "c_gt.png"),
-        ("e.png", None),
-    ]
-    assert [path.name for path in dataset.pairing.images_without_mask] == ["a.jpg"]
-    assert dataset[0]["image"].shape == (3, 8, 8)
-
-
-def test_mani_dataset_follows_mirrored_folders(tmp_path, recwarn):
-    for folder in ("CM", "Sp"):
-        write_image(tmp_path / "Tp" / folder / "a.png")
-        write_mask(tmp_path / "Gt" / folder / "a_gt.png")
-    dataset = ManiDataset(tmp_path)
-    assert [(p.image.parent.name, p.mask.parent.name) for p in dataset.pairs] == [("CM", "CM"), ("Sp", "Sp")]
-    assert not recwarn
-
-
-@pytest.mark.parametrize(
-    ("folders", "message"),
-    [(["Tp"], "no folder Gt"), (["Gt"], "no folder Tp"), (["Tp", "Gt"], "audit the dataset")],
-)
-def test_mani_dataset_says_what_is_missing(tmp_path, folders, message):
-    for folder in folders:
-        (tmp_path / folder).mkdir()
-    with pytest.raises(DataError, match=message):
-        ManiDataset(tmp_path)
-
-
-def test_json_dataset_reads_imdl_benco_lists(tmp_path):
-    image, mask = write_image(tmp_path / "a.png"), write_mask(tmp_path / "m.png")
-    write_image(tmp_path / "sub" / "b.png")
-    entries = [[str(image), str(mask)], ["sub/b.png", NEGATIVE]]
-    (tmp_path / "list.json").write_text(json.dumps(entries))
-    dataset = JsonDataset(tmp_path / "list.json", edge_width=3)
-    assert [sample["label"].item() for sample in dataset] == [1, 0]
-    assert [sample["name"] for sample in dataset] == ["a.png", "b.png"]
-
-
-def test_json_dataset_may_reach_outside_when_told(tmp_path):
-    write_image(tmp_path / "a.png")
-    (tmp_path / "lists").mkdir()
-    file = tmp_path / "lists" / "list.json"
-    file.write_text(json.dumps([["../a.png", NEGATIVE]]))
-    assert JsonDataset(file, allow_outside=True)[0]["name"] == "a.png"
-    with pytest.raises(DataError, match="allow_outside"):
-        JsonDataset(file)
-
-
-def test_json_dataset_refuses_an_empty_list(tmp_path):
-    (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(DataError, match=r"list\.json: the list is empty"):
-        JsonDataset(tmp_path / "list.json")
-
-
-def test_list_images_knows_the_suffixes(tmp_path):
-    for name in ("a.JPG", "sub/b.tif", "c.txt", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in list_images(tmp_path)] == ["a.JPG", "b.tif"]
-
-
 def test_worker_processes_give_the_same_batches(pair, authentic):
     dataset = PairDataset([pair, authentic] * 3, size=8, edge_width=3)
     here, there = (list(DataLoader(dataset, 2, collate_fn=collate, num_workers=n)) for n in (0, 2))
     for one, two in zip(here, there, strict=True):
         assert one.keys() == two.keys()
         assert all(torch.equal(one[k], two[k]) for k in one if isinstance(one[k], torch.Tensor))
-
-
-def test_casia_v1_samples():
-    if not (SHARED / "casia1/samples").exists():
-        pytest.skip("no CASIA v1 at hand")
-    dataset = ManiDataset(SHARED / "casia1/samples", fit="pad", edge_width=7)
-    assert len(dataset) == 48
-    batch = prepare_batch(collate([dataset[i] for i in (0, 1, 2, 24, 25)]))
-    assert batch["label"].tolist() == [1, 1, 1, 0, 0]
-    assert (batch["mask"].flatten(1).amax(1) == batch["label"]).all()
-    for sample in (dataset[i] for i in range(6)):
-        assert 0 < sample["mask"].mean() < 0.9
-
-
-def test_portraits_as_published():
-    root = SHARED / "portraits"
-    if not root.exists():
-        pytest.skip("no portraits at hand")
-    images = {path.stem: path for path in list_images(root / "images")}
-    masks = {path.stem: path for path in list_images(root / "masks")}
-    pairs = [Pair(images[stem], masks[stem]) for stem in sorted(images.keys() & masks.keys())]
-    assert len(pairs) > 100
-    dataset = PairDataset(pairs, size=64)
-    # About two thirds of the masks have another size than their image: those are refused, the others read.
-    fitting = [_size(pair.image) == _size(pair.mask) for pair in pairs[:12]]
-    assert {True, False} == set(fitting)
-    for index, fits in enumerate(fitting):
-        if fits:
-            sample = dataset[index]
-            assert sample["image"].shape == (3, 64, 64)
-            assert 0 < sample["mask"].mean() < 1
-        else:
-            with pytest.raises(DataError, match="audit the dataset"):
-                dataset[index]
-
-
-def _size(path):
-    with Image.open(path) as image:
-        return image.size

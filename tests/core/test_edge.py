@@ -32,6 +32,15 @@ def test_edge_band_is_dilation_minus_erosion(mask, width):
     assert torch.equal(edge_band(mask[None], width), by_the_definition(mask, width)[None])
 
 
+def test_edge_band_of_a_batch_is_that_of_each():
+    torch.manual_seed(0)
+    masks = (torch.rand(2, 1, 9, 12) > 0.7).float()
+    band = edge_band(masks, 5)
+    assert band.dtype == torch.float32
+    for row in range(2):
+        assert torch.equal(band[row, 0], by_the_definition(masks[row, 0], 5))
+
+
 def test_edge_band_by_hand():
     mask = torch.zeros(1, 5, 5)
     mask[0, 2, 2] = 1

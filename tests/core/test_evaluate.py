@@ -22,7 +22,7 @@ from workbook.core import (
     validate,
 )
 from workbook.core.batch import prepare_batch
-from workbook.core.errors import CheckpointError, WorkbookError
+from workbook.core.errors import CheckpointError, DataError, WorkbookError
 
 
 def batches(*sizes):
@@ -80,6 +80,27 @@ def test_the_mode_comes_back_after_an_error():
 def test_two_metrics_of_one_name_are_refused_before_the_model_runs():
     with pytest.raises(WorkbookError, match="two metrics are called pixel_f1"):
         validate(None, batches(2), [PixelF1(), PixelF1(average="pooled")], device="cpu", signature=object())
+
+
+class SoftIoU(torchmetrics.classification.BinaryJaccardIndex):
+    """A user's own, as published notebooks derive it."""
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used before"])
+def test_a_collection_gives_what_its_members_give(used):
+    net, loader = model(), batches(3, 2)
+    collection = torchmetrics.MetricCollection([PixelF1(), PixelIoU(), SoftIoU()])
+    if used:  # its members share their states from the first batch on
+        validate(net, batches(5, 4), collection)
+    alone = validate(net, loader, [PixelF1(), PixelIoU(), SoftIoU()])
+    assert validate(net, loader, collection) == alone
+    assert list(alone) == ["valid_loss", "pixel_f1", "pixel_iou", "soft_iou"]
+    assert validate(net, loader, [collection, PixelF1(name="other")]) == alone | {"other": alone["pixel_f1"]}
+
+
+def test_an_empty_loader_is_refused():
+    with pytest.raises(DataError, match="the loader gave no batch"):
+        validate(model(), [], [PixelF1()])
 
 
 def test_without_masks_there_is_no_loss():

@@ -6,7 +6,16 @@ from torchmetrics import JaccardIndex, Metric, MetricCollection
 from torchmetrics.classification import BinaryAUROC, BinaryF1Score, BinaryJaccardIndex
 
 from workbook.core.errors import DataError, ModelError, WorkbookError
-from workbook.core.metrics import ImageAUC, PixelF1, PixelIoU, metric_name, named_metrics, update_metric
+from workbook.core.metrics import (
+    ImageAUC,
+    PixelF1,
+    PixelIoU,
+    listed_metrics,
+    metric_name,
+    metric_values,
+    named_metrics,
+    update_metric,
+)
 
 OUTPUTS = {"pred_mask": torch.tensor([[[[0.9, 0.8, 0.1, 0.2]]]]), "pred_label": torch.tensor([0.9])}
 BATCH = {"mask": torch.tensor([[[[1.0, 0.0, 0.9, 0.0]]]]), "label": torch.tensor([1.0]), "name": ["a.png"]}
@@ -53,6 +62,45 @@ def test_two_metrics_of_one_name_are_refused():
         "pixel_f1",
         "other",
     ]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        (MetricCollection([PixelF1(name="mine"), SoftIoU()]), ["mine", "soft_iou"]),
+        (MetricCollection({"a": PixelF1(), "b": SoftIoU()}), ["a", "b"]),
+        (
+            [MetricCollection([PixelIoU()], prefix="x/", postfix="_y"), PixelIoU()],
+            ["x/pixel_iou_y", "pixel_iou"],
+        ),
+        (PixelF1(), ["pixel_f1"]),
+    ],
+)
+def test_a_collections_members_have_names_of_their_own(metrics, names):
+    assert list(named_metrics(metrics)) == names
+    assert all(isinstance(metric, Metric) for metric in named_metrics(metrics).values())
+
+
+def test_names_are_told_apart_across_collections():
+    with pytest.raises(WorkbookError, match="two metrics are called pixel_f1"):
+        named_metrics([MetricCollection([PixelF1()]), PixelF1()])
+
+
+def test_what_is_no_metric_is_refused():
+    with pytest.raises(WorkbookError, match="metrics holds 'pixel_f1'; give torchmetrics"):
+        listed_metrics(["pixel_f1"])
+
+
+def test_values_are_one_number_each():
+    several = JaccardIndex(task="multiclass", num_classes=2, average="none")
+    one = PixelF1()
+    for metric in (several, one):
+        update_metric(metric, OUTPUTS | {"preds": (OUTPUTS["pred_mask"] > 0.5).long()}, BATCH)
+    assert metric_values([one]) == {"pixel_f1": 0.5}
+    with pytest.raises(
+        WorkbookError, match=r"^multiclass_jaccard_index gives several numbers \(of shape \(2,\)\)"
+    ):
+        metric_values([one, several])
 
 
 @pytest.mark.parametrize(

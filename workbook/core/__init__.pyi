@@ -40,6 +40,7 @@ from .metrics import PixelAUC as PixelAUC
 from .metrics import PixelF1 as PixelF1
 from .metrics import PixelIoU as PixelIoU
 from .metrics import metric_name as metric_name
+from .metrics import metric_values as metric_values
 from .metrics import named_metrics as named_metrics
 from .metrics import update_metric as update_metric
 from .model import run_model as run_model

@@ -79,6 +79,9 @@ def _stack(key: str, values: list[Any]) -> Any:
     first = values[0]
     if isinstance(first, Tensor):
         try:
+            if key == "image" and first.dtype == torch.uint8 and first.stride()[:1] == (1,):
+                # Decoded pixel by pixel: bytes are copied as they lie, which takes a tenth of turning them.
+                return torch.stack([value.permute(1, 2, 0) for value in values]).permute(0, 3, 1, 2)
             return torch.stack(values)
         except (RuntimeError, TypeError) as error:
             shapes = sorted({tuple(value.shape) for value in values if isinstance(value, Tensor)})
@@ -152,8 +155,12 @@ def _normalize(image: Tensor) -> Tensor:
     if image.shape[1] != len(MEAN):
         raise DataError(f"image: has {image.shape[1]} channels; uint8 images must be RGB (B, 3, H, W)")
     mean, std = _moments(image)
-    # x / 255 is normalised in two in-place steps, for each is a pass over the whole batch.
-    return image.float().mul_(1 / (255 * std)).sub_(mean / std)
+    scale, shift = 1 / (255 * std), mean / std  # of x / 255, so that there are two steps in place
+    ready = torch.empty(image.shape, device=image.device)  # contiguous, however the bytes lie
+    together = max(1, 1 if image.device.type == "cpu" else len(image))  # one image stays in a CPU's cache
+    for levels, pixels in zip(image.split(together), ready.split(together), strict=True):
+        pixels.copy_(levels).mul_(scale).sub_(shift)
+    return ready
 
 
 def denormalize(image: Tensor) -> Tensor:

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torchmetrics import Metric
 
 from workbook.core.batch import prepare_batch
+from workbook.core.errors import DataError
 from workbook.core.fit import Fit
 from workbook.core.model import Signature, read_signature, run_model
 from workbook.core.signature import without_truth
 
 if TYPE_CHECKING:
+    from torchmetrics import Metric
+
     from workbook.core.evaluation import Evaluation
+    from workbook.core.metrics import Metrics
     from workbook.core.protocols import Protocol
     from workbook.core.scored_set import Kind
 
@@ -27,7 +30,7 @@ OnBatch = Callable[[int, dict[str, Any], dict[str, Any]], None]
 def validate(
     model: nn.Module,
     loader: Iterable[Any],
-    metrics: Sequence[Metric],
+    metrics: Metrics,
     *,
     accelerator: Any = None,
     device: torch.device | str | None = None,
@@ -43,7 +46,7 @@ def validate(
     Args:
         model: a model of `workbook.core.model`.
         loader: batches for `prepare_batch`.
-        metrics: torchmetrics; they are reset first.
+        metrics: torchmetrics, in a list, a `MetricCollection` or both; they are reset first.
         accelerator: of the trainer, whose device is used.
         device: where the model is; its own device when None.
         signature: from `read_signature(model)`.
@@ -54,22 +57,26 @@ def validate(
         `{"valid_loss": mean over the images, "<metric>": value}`; the loss only where there are masks.
 
     Raises:
-        WorkbookError: two metrics have one name.
+        WorkbookError: two metrics have one name, or one gives several numbers.
+        DataError: the loader gave no batch, to any process.
     """
-    from workbook.core.metrics import named_metrics, update_metric
+    from workbook.core.metrics import listed_metrics, metric_values, named_metrics, update_metric
 
     device = accelerator.device if accelerator is not None else device or next(model.parameters()).device
     signature = signature or read_signature(model)
-    named = named_metrics(metrics)
+    metrics = listed_metrics(metrics)
+    named_metrics(metrics)  # refuses two of one name before the model runs
     for metric in metrics:
         metric.to(device)
         metric.reset()
     losses, counts = [], []  # read once at the end: reading each would make a GPU wait
+    seen = 0
     training = model.training
     model.eval()
     try:
         for number, raw in enumerate(loader):
             batch = prepare_batch(raw, device)
+            seen += len(batch["image"])
             outputs = run_model(model, batch if loss else without_truth(batch), signature)
             for metric in metrics:
                 update_metric(metric, outputs, batch)
@@ -81,11 +88,13 @@ def validate(
     finally:
         model.train(training)
     means = torch.stack(losses).tolist() if losses else []
-    total = [sum(mean * count for mean, count in zip(means, counts, strict=True)), float(sum(counts))]
+    total = [sum(mean * count for mean, count in zip(means, counts, strict=True)), float(sum(counts)), seen]
     if accelerator is not None and accelerator.num_processes > 1:
         total = accelerator.reduce(torch.tensor(total, device=device), "sum").tolist()
+    if not total[2]:
+        raise DataError("the loader gave no batch to score; check what its dataset and sampler hold")
     scores = {"valid_loss": total[0] / total[1]} if total[1] else {}
-    return scores | {name: float(metric.compute()) for name, metric in named.items()}
+    return scores | metric_values(metrics)
 
 
 def evaluate(

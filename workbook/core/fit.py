@@ -48,9 +48,9 @@ def fit_sample(sample: dict[str, Any], size: tuple[int, int], fit: Fit, soft: bo
     """
     height, width = sample["image"].shape[-2:]
     if fit == "resize":
-        sample["image"] = resize_image(
-            sample["image"], list(size), InterpolationMode.BILINEAR, antialias=True
-        )
+        # Channels last is what the resizing is fast for, four times: turned and blurred images are not.
+        pixels = sample["image"].permute(1, 2, 0).contiguous().permute(2, 0, 1)
+        sample["image"] = resize_image(pixels, list(size), InterpolationMode.BILINEAR, antialias=True)
         sample["mask"] = _resize_mask(sample["mask"], size, soft)
         if "edge_mask" in sample:
             sample["edge_mask"] = _resize_mask(sample["edge_mask"], size, soft=False)

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from workbook.core.errors import DataError
@@ -72,7 +72,8 @@ def mask_levels(image: Image.Image) -> np.ndarray:
     [[0, 255]]
     """
     lossless = image.format != "JPEG"  # in a JPEG a lone 1 is noise, not a code
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # it copies where there is nothing to turn
+        image = ImageOps.exif_transpose(image)
     if image.mode == "P" and "transparency" not in image.info:
         levels = _palette_levels(image)
     elif image.has_transparency_data:

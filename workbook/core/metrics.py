@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
 from workbook.core.curve_metrics import BestPixelF1, PixelAUC
@@ -25,11 +26,14 @@ __all__ = [
     "PixelAccuracy",
     "PixelF1",
     "PixelIoU",
+    "listed_metrics",
     "metric_name",
+    "metric_values",
     "named_metrics",
     "update_metric",
 ]
 
+Metrics = Metric | MetricCollection | Iterable[Metric | MetricCollection]
 SYNONYMS = {"preds": "pred_mask", "target": "mask"}  # torchmetrics' own names for what a metric compares
 
 
@@ -43,22 +47,73 @@ def metric_name(metric: Metric) -> str:
     return name if isinstance(name, str) else snake_case(type(metric).__name__)
 
 
-def named_metrics(metrics: Iterable[Metric]) -> dict[str, Metric]:
-    """Metrics by their names, in order.
+def listed_metrics(metrics: Metrics) -> list[Metric | MetricCollection]:
+    """Metrics as a list, whether one, a collection or several of them were given.
 
     Raises:
-        WorkbookError: two have one name, so that one would hide the other in a table.
+        WorkbookError: something else than metrics.
+    """
+    listed = [metrics] if isinstance(metrics, Metric | MetricCollection) else list(metrics)
+    for metric in listed:
+        if not isinstance(metric, Metric | MetricCollection):
+            raise WorkbookError(f"metrics holds {metric!r}; give torchmetrics: [PixelF1(), ImageAUC()]")
+    return listed
+
+
+def named_metrics(metrics: Metrics) -> dict[str, Metric]:
+    """Metrics by their names, in order; the members of a collection one by one.
+
+    In a `MetricCollection` the keys of a dictionary are names, and `prefix` and `postfix` are kept.
+
+    Raises:
+        WorkbookError: two have one name, so that one would hide the other in a table; or no metrics.
 
     >>> list(named_metrics([PixelF1(), PixelF1(average="pooled", name="pixel_f1_pooled")]))
     ['pixel_f1', 'pixel_f1_pooled']
+    >>> list(named_metrics(MetricCollection({"ours": PixelF1(), "iou": PixelIoU()}, prefix="test_")))
+    ['test_ours', 'test_iou']
     """
     found: dict[str, Metric] = {}
-    for metric in metrics:
-        name = metric_name(metric)
-        if name in found:
-            raise WorkbookError(f"two metrics are called {name}; give one another: PixelF1(name=...)")
-        found[name] = metric
+    for metric in listed_metrics(metrics):
+        for name, member in _members(metric):
+            if name in found:
+                raise WorkbookError(f"two metrics are called {name}; give one another: PixelF1(name=...)")
+            found[name] = member
     return found
+
+
+def _members(metric: Metric | MetricCollection) -> Iterator[tuple[str, Metric]]:
+    if isinstance(metric, Metric):
+        yield metric_name(metric), metric
+        return
+    for key, member in metric.items(keep_base=True, copy_state=False):
+        # A collection made of a list names its members by their classes.
+        name = metric_name(member) if key == type(member).__name__ else key
+        yield f"{metric.prefix or ''}{name}{metric.postfix or ''}", member
+
+
+def metric_values(metrics: Metrics) -> dict[str, float]:
+    """Compute metrics, each one number under its name.
+
+    Raises:
+        WorkbookError: a metric gives more than one number, such as one a class.
+
+    >>> import torch
+    >>> metric = PixelF1()
+    >>> metric.update(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))
+    >>> metric_values([metric])
+    {'pixel_f1': 1.0}
+    """
+    return {name: _number(name, metric.compute()) for name, metric in named_metrics(metrics).items()}
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, Mapping) or (isinstance(value, Tensor) and value.numel() != 1):
+        found = ", ".join(map(str, value)) if isinstance(value, Mapping) else f"of shape {tuple(value.shape)}"
+        raise WorkbookError(
+            f"{name} gives several numbers ({found}), a column holds one; let it average (average='macro')"
+        )
+    return float(value)
 
 
 def update_metric(

@@ -178,14 +178,15 @@ def blur(image: Tensor, width: int) -> Tensor:
     rows, columns = image.shape[-2:]
     if half >= min(rows, columns):  # there is not enough image to mirror
         return image
-    padded = nn.functional.pad(image.contiguous().float()[None], (half,) * 4, mode="reflect")[0]
-    down = padded[:, :rows] * weights[0]
+    levels = image.permute(1, 2, 0).numpy()  # channels last, as images are decoded and resized: (H, W, 3)
+    padded = torch.from_numpy(np.pad(levels, ((half, half), (half, half), (0, 0)), mode="reflect")).float()
+    down = padded[:rows] * weights[0]
     for step, weight in enumerate(weights[1:], 1):
-        down.add_(padded[:, step : step + rows], alpha=weight)
-    across = down[..., :columns] * weights[0]
+        down.add_(padded[step : step + rows], alpha=weight)
+    across = down[:, :columns] * weights[0]
     for step, weight in enumerate(weights[1:], 1):
-        across.add_(down[..., step : step + columns], alpha=weight)
-    return across.add_(0.5).to(torch.uint8)
+        across.add_(down[:, step : step + columns], alpha=weight)
+    return across.add_(0.5).to(torch.uint8).permute(2, 0, 1)
 
 
 def compress_jpeg(image: Tensor, quality: int) -> Tensor:
