@@ -91,7 +91,7 @@ def validate(
     total = [sum(mean * count for mean, count in zip(means, counts, strict=True)), float(sum(counts)), seen]
     if accelerator is not None and accelerator.num_processes > 1:
         total = accelerator.reduce(torch.tensor(total, device=device), "sum").tolist()
-    if not total[2]:
+    if loss and not total[2]:  # without, this may be an empty share of a set that others have images of
         raise DataError("the loader gave no batch to score; check what its dataset and sampler hold")
     scores = {"valid_loss": total[0] / total[1]} if total[1] else {}
     return scores | metric_values(metrics)

@@ -71,7 +71,7 @@ def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     >>> list(named_metrics([PixelF1(), PixelF1(average="pooled", name="pixel_f1_pooled")]))
     ['pixel_f1', 'pixel_f1_pooled']
     >>> list(named_metrics(MetricCollection({"ours": PixelF1(), "iou": PixelIoU()}, prefix="test_")))
-    ['test_ours', 'test_iou']
+    ['test_iou', 'test_ours']
     """
     found: dict[str, Metric] = {}
     for metric in listed_metrics(metrics):
