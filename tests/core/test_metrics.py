@@ -82,8 +82,11 @@ def test_a_collections_members_have_names_of_their_own(metrics, names):
 
 
 def test_names_are_told_apart_across_collections():
-    with pytest.raises(WorkbookError, match="two metrics are called pixel_f1"):
-        named_metrics([MetricCollection([PixelF1()]), PixelF1()])
+    with pytest.raises(WorkbookError, match=r"two metrics are called binary_f1_score; .* metric\.name"):
+        named_metrics([MetricCollection([BinaryF1Score()]), BinaryF1Score()])
+    other = BinaryF1Score()
+    other.name = "other"  # torchmetrics' own take no name=
+    assert list(named_metrics([BinaryF1Score(), other])) == ["binary_f1_score", "other"]
 
 
 def test_what_is_no_metric_is_refused():

@@ -9,6 +9,8 @@ import warnings
 
 import pytest
 import torch
+from torchmetrics import MetricCollection
+from torchmetrics.classification import BinaryJaccardIndex
 
 from workbook.core import metrics
 from workbook.core.errors import WorkbookError
@@ -16,6 +18,8 @@ from workbook.core.score_metric import choice
 
 PROCESSES = """
 import json, os, sys, torch
+from torchmetrics import MetricCollection
+from torchmetrics.classification import BinaryJaccardIndex
 from workbook.core import metrics as m
 
 torch.set_num_threads(1)
@@ -23,7 +27,7 @@ child = os.fork()  # after the imports, which are paid once
 folder, rank, cases = sys.argv[1], int(child > 0), json.loads(sys.argv[2])
 torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
 data = torch.load(f"{folder}/data.pt", weights_only=True)
-found = []
+found, collected = [], []
 for shares in cases:
     for name, kwargs in json.loads(sys.argv[3]):
         metric = getattr(m, name)(**kwargs)
@@ -34,8 +38,14 @@ for shares in cases:
             else:
                 metric.update(rows["pred_mask"], rows["mask"], rows["shape_mask"])
         found.append([name, kwargs, metric.compute().item(), metric.skipped])
+    # a collection shares states between its members, and a metric of torchmetrics stands among them
+    together = MetricCollection([m.PixelF1(), m.PixelIoU(), m.PixelAUC(), BinaryJaccardIndex()])
+    for batch in shares[rank]:
+        rows = {field: value[batch] for field, value in data.items()}
+        m.update_metric(together, rows, rows)
+    collected.append(m.metric_values(together))
 with open(f"{folder}/{rank}.json", "w") as file:
-    json.dump(found, file)
+    json.dump([found, collected], file)
 if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -74,9 +84,13 @@ def test_two_processes_give_what_one_gives(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
     asked = [str(tmp_path), json.dumps([UNEVEN, LONELY]), json.dumps(METRICS)]
     command = [sys.executable, str(tmp_path / "score.py"), *asked]
-    subprocess.run(command, env=environment, timeout=120, check=True)
+    subprocess.run(command, env=environment, timeout=300, check=True)
+    whole = data()
+    one = MetricCollection([metrics.PixelF1(), metrics.PixelIoU(), metrics.PixelAUC(), BinaryJaccardIndex()])
+    metrics.update_metric(one, whole, whole)
     for rank in range(2):
-        found = json.loads((tmp_path / f"{rank}.json").read_text())
+        found, collected = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert collected == [pytest.approx(metrics.metric_values(one), abs=1e-6)] * 2
         assert len(found) == 2 * len(METRICS)
         for name, kwargs, value, skipped in found:
             metric = getattr(metrics, name)(**kwargs)

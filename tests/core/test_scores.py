@@ -98,4 +98,4 @@ def test_above_is_greater_than(threshold):
     edge = torch.tensor([threshold]).nextafter(torch.tensor([1.0]))
     values = torch.cat([values, edge, torch.tensor([threshold]).nextafter(torch.tensor([0.0]))])
     # a float32 is compared with the threshold as a float32, as torch does
-    assert (scores.above(values, threshold) == (values > torch.tensor(threshold)).float()).all()
+    assert torch.equal(torch.as_tensor(scores.above(values, threshold)), values > torch.tensor(threshold))

@@ -49,12 +49,13 @@ class PixelAUC(PixelScore):
         self.add_state("levels", default=torch.zeros(2, size, dtype=torch.int64), dist_reduce_fx="sum")
 
     def _measure(self, pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None) -> Tensor:
-        seen = (pred_mask if shape_mask is None else pred_mask * shape_mask).detach()
         rows = torch.zeros(len(mask), self.columns, dtype=torch.int64, device=mask.device)
         measured = score_curves.pixel_ranks(pred_mask, mask, shape_mask)
-        for row, image, (ranks, levels) in zip(rows, seen, measured, strict=True):
+        for image, (row, (ranks, levels)) in enumerate(zip(rows, measured, strict=True)):
             row[:3] = ranks
-            row[3] = image.amax() > self.threshold
+            if ranks[1] == 0:  # only where nothing is tampered does it count whether anything is marked
+                seen = pred_mask[image] if shape_mask is None else pred_mask[image] * shape_mask[image]
+                row[3] = seen.detach().amax() > self.threshold
             if self.average == "pooled" and (self.empty != "skip" or ranks[1] > 0):
                 self.levels = self.levels + levels.to(self.device)
         return rows

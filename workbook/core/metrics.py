@@ -63,7 +63,7 @@ def listed_metrics(metrics: Metrics) -> list[Metric | MetricCollection]:
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     """Metrics by their names, in order; the members of a collection one by one.
 
-    In a `MetricCollection` the keys of a dictionary are names, and `prefix` and `postfix` are kept.
+    In a `MetricCollection` the keys of a dictionary are names (which it sorts), and `prefix` and `postfix` are kept.
 
     Raises:
         WorkbookError: two have one name, so that one would hide the other in a table; or no metrics.
@@ -77,7 +77,7 @@ def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     for metric in listed_metrics(metrics):
         for name, member in _members(metric):
             if name in found:
-                raise WorkbookError(f"two metrics are called {name}; give one another: PixelF1(name=...)")
+                raise WorkbookError(f"two metrics are called {name}; give one another: metric.name = 'other'")
             found[name] = member
     return found
 

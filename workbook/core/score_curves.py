@@ -112,7 +112,7 @@ def _levels(pred: Tensor) -> Tensor:
     the values near 1, and their difference does both, much as a logit would.
     """
     pred = pred + 0.0  # the bits of -0.0 are those of a negative number
-    bits = pred.view(torch.int32) - (1 - pred).view(torch.int32)
+    bits = pred.view(torch.int32).sub_((1 - pred).view(torch.int32))
     return bits.bitwise_right_shift_(DROPPED).add_(ONE >> DROPPED)
 
 
@@ -121,18 +121,19 @@ def _is_coarse(positives: Tensor, negatives: Tensor) -> bool:
 
     A level's pairs count as ties: where its pixels have no order, an error of Mann and Whitney's variance.
     """
-    all_pairs = positives.sum().float() * negatives.sum()
+    positives, negatives = positives.float(), negatives.float()
+    all_pairs = positives.sum() * negatives.sum()
     positives, negatives = positives[1:-1], negatives[1:-1]  # exactly 0 and exactly 1 are true ties
-    pairs = (positives * negatives).float()
+    pairs = positives * negatives
     variance = (pairs * (positives + negatives + 1)).sum() / 12
     return bool((pairs.amax() > HEAVY * all_pairs) | (variance > (SPREAD * all_pairs) ** 2))
 
 
 def _histogram(levels: Tensor, truth: Tensor, real: Tensor | None, number: int) -> Tensor:
     """(pixels,) each -> (2, number) int64: tampered pixels and authentic pixels at each level."""
-    cell = levels.add(above(truth, 0.5).int(), alpha=-number).add_(number)
+    cell = levels.add(torch.as_tensor(above(truth, 0.5)).int(), alpha=-number).add_(number)
     if real is not None:
-        cell = torch.where(real > 0.5, cell, 2 * number)  # padding into a cell of its own
+        cell = torch.where(torch.as_tensor(above(real, 0.5)), cell, 2 * number)  # padding into its own cell
     return torch.bincount(cell, minlength=2 * number + 1)[: 2 * number].view(2, number)
 
 
