@@ -10,6 +10,7 @@ writing goes on beside it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import tempfile
@@ -49,7 +50,9 @@ class Memory(SilentView):
 
 def main() -> None:
     """Measure and print two tables."""
-    torch.set_num_threads(2)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=2)
+    torch.set_num_threads(parser.parse_args().threads)
     with tempfile.TemporaryDirectory() as root:
         view = Memory()
         trainer = Trainer("memory", root, epochs=10, batch_size=8, ema=0.99, average=2)
@@ -59,7 +62,9 @@ def main() -> None:
         print("| epoch | " + " | ".join(str(i + 1) for i in range(10)) + " |\n|---" + "|---" * 10 + "|")
         print("| MiB of the process | " + " | ".join(f"{m:.0f}" for m in view.mib) + " |\n")
 
-        print(f"Growth from the second epoch to the last: {view.mib[-1] - view.mib[1]:+.1f} MiB\n")
+        print(
+            f"Growth from the second epoch to the last: {view.mib[-1] - view.mib[1]:+.1f} MiB\n", flush=True
+        )
 
         waits, writes, work, save = [], [], [], Run.save
 
