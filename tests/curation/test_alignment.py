@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from workbook.curation.alignment import align_mask, mask_auc
+from workbook.curation.alignment import align_mask, find_shift, mask_auc, shifted_correlation
 from workbook.curation.sizes import place
 
 BITS = arrays.arrays(bool, (6, 7))
@@ -79,3 +79,43 @@ def test_a_shift_of_a_large_mask_is_found_in_pixels_of_the_mask(triplet):
     _, detail, repair = align_mask(tampered.resize(size), host.resize(size), shifted)
     assert repair == "shift"
     assert (detail["rows"], detail["columns"]) == (-40, 20)
+
+
+@settings(max_examples=30, deadline=None)
+@given(BYTES, BITS)
+def test_the_correlation_at_each_shift_is_that_of_the_overlap(change, marked):
+    rows, columns = np.array([0, 2, -3]), np.array([0, 1, -2])
+    got = shifted_correlation(change, marked, rows, columns)
+    everywhere = np.ones_like(marked)
+    for i, j in np.ndindex(3, 3):
+        shift = (int(rows[i]), int(columns[j]))
+        known = place(everywhere, marked.shape, shift)
+        one, other = change[known].astype(float), place(marked, marked.shape, shift)[known].astype(float)
+        constant = one.std() < 1e-6 or other.std() < 1e-6
+        assert got[i, j] == pytest.approx(-1 if constant else np.corrcoef(one, other)[0, 1], abs=1e-6)
+
+
+def test_a_shift_that_pushes_part_of_the_mask_over_the_border_is_named_to_the_pixel(make):
+    host = make.photograph(0, (160, 192))
+    mask = np.zeros((160, 192), bool)
+    mask[100:158, 40:150] = True
+    tampered = host.copy()
+    tampered[mask] = 255 - tampered[mask]
+    tampered[100:103, 40:150] = host[100:103, 40:150] + 3  # its upper edge was blended in
+    pictures = Image.fromarray(tampered), Image.fromarray(host)
+    assert find_shift(*pictures, place(mask, mask.shape, (8, 0))) == (-8, 0)
+
+
+@pytest.mark.parametrize("shift", [(8, 0), (0, -8), (0, 40)])
+def test_every_shift_of_a_real_mask_is_named_to_the_pixel(shared, shift):
+    samples = shared / "casia1/samples"
+    named = []
+    for path in sorted((samples / "Tp").iterdir()):
+        with (
+            Image.open(path) as tampered,
+            Image.open(samples / f"Au/{path.stem}_au.png") as host,
+            Image.open(samples / f"Gt/{path.stem}_gt.png") as mask,
+        ):
+            marked = np.asarray(mask.convert("L")) >= 128
+            named.append(find_shift(tampered, host, place(marked, marked.shape, shift)))
+    assert named == [(-shift[0], -shift[1])] * 24

@@ -288,3 +288,63 @@ def test_a_json_elsewhere_with_absolute_paths(dataset, tmp_path):
     (pair,) = correct(file, tmp_path / "out", progress=False).pairs
     assert pair.mask.read_bytes() != mask.read_bytes()
     assert audit(tmp_path / "out/pairs.json").clean
+
+
+def test_a_json_far_from_its_files_is_corrected_beside_itself(dataset, tmp_path_factory, monkeypatch):
+    image, mask = (next((dataset / part).iterdir()) for part in ("Tp", "Gt"))
+    remake(mask, lambda picture: picture.point(lambda value: value // 255))
+    work = tmp_path_factory.mktemp("elsewhere")
+    (work / "pairs.json").write_text(json.dumps([[str(image), str(mask)]]))
+    (pair,) = correct(work / "pairs.json", work / "out", progress=False).pairs
+    assert pair.mask.is_relative_to(work / "out")
+    assert audit(work / "out/pairs.json").clean
+    for out in (image.parent / "out", dataset):
+        with pytest.raises(DataError, match="beside it"):
+            correct(work / "pairs.json", out, progress=False)
+
+
+def test_in_a_json_an_image_that_lost_its_mask_is_not_called_authentic(dataset, tmp_path):
+    images, masks = (sorted((dataset / part).iterdir())[:3] for part in ("Tp", "Gt"))
+    file = dataset / "pairs.json"
+    file.write_text(json.dumps([[str(i), str(m)] for i, m in zip(images, masks, strict=True)]))
+    plan = Plan(
+        [
+            Correction("drop", None, f"Gt/{masks[0].name}"),
+            Correction("treat_as_authentic", f"Tp/{images[1].name}", f"Gt/{masks[1].name}"),
+            Correction("use_mask", None, f"Gt/{masks[2].name}", {"right_mask": f"Gt/{masks[1].name}"}),
+        ]
+    )
+    pairs = apply_plan(plan, file, tmp_path / "out", progress=False).pairs
+    assert [(pair.name, pair.authentic) for pair in pairs] == [
+        (images[1].name, True),
+        (images[2].name, False),
+    ]
+    assert pairs[1].mask.name == masks[2].name
+    assert np.array_equal(np.asarray(Image.open(pairs[1].mask)), np.asarray(Image.open(masks[1])))
+
+
+@pytest.mark.parametrize("name", ["😀" * 62, "字" * 83, "x" * 251])
+def test_the_longest_names_are_copied(tmp_path, make, name):
+    make.save(tmp_path / f"data/Tp/{name}.png", make.photograph(0))
+    make.save(tmp_path / f"data/Gt/{name}.png", make.region())
+    (pair,) = correct(tmp_path / "data", tmp_path / "out", progress=False).pairs
+    assert pair.image.stem == pair.mask.stem == name
+
+
+def test_killed_while_it_takes_the_place_of_an_earlier_copy(dataset, tmp_path, monkeypatch):
+    correct(dataset, tmp_path / "out", progress=False)
+    before = contents(tmp_path / "out")
+    spoil(dataset)
+
+    def killed(folder, **_):
+        if str(folder).endswith(".old") and folder.exists():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(applying.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        correct(dataset, tmp_path / "out", progress=False)
+    monkeypatch.undo()
+    assert contents(tmp_path / "out.old") == before
+    correct(dataset, tmp_path / "out", progress=False)
+    correct(dataset, tmp_path / "fresh", progress=False)
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")

@@ -37,3 +37,9 @@ def test_renames_lead_to_published_names(shared):
 def test_an_unknown_table():
     with pytest.raises(DataError, match="choose from casia-v1, casia-v2"):
         read_errata("../secret")
+
+
+def test_duplicates_are_published_authentic_images(shared):
+    published = set((shared / "casia2/au_list.txt").read_text().split())
+    for pair in read_errata("casia-v2").duplicates:
+        assert set(pair) <= published

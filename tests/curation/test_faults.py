@@ -109,10 +109,16 @@ def test_what_other_readers_see_otherwise_is_reported(tmp_path, make):
     Image.fromarray(pixels).quantize(16).save(images / "palette.png")
     Image.fromarray(pixels).convert("1").save(images / "one_bit.png")
     make.save(images / f"{long}.jpg", pixels)
-    assert found(audit(tmp_path)) == [
-        ("unreadable", "deep.png", "deep.png"),
-        ("unreadable", "frames.gif", "frames.png"),
-    ]
+    report = audit(tmp_path)
+    assert {(fault.image.name, fault.detail["cause"].split(":")[0]) for fault in report.faults} == {
+        ("deep.png", "16-bit"),
+        ("frames.gif", "animated"),
+        ("cmyk.jpg", "CMYK"),
+        ("palette.png", "palette"),
+        ("one_bit.png", "1-bit"),
+    }
+    assert {(fault.kind, fault.repair) for fault in report.faults} == {("unreadable", "convert")}
+    assert report.to_json() == audit(tmp_path, pixels=False).to_json()
 
 
 @pytest.mark.parametrize(("turned", "as_shown"), [(6, True), (6, False), (8, True), (3, False)])
@@ -194,3 +200,26 @@ def test_an_empty_mask_of_an_image_that_was_changed_loses_the_pair(dataset, file
     assert audit(dataset).faults[0].repair == "drop"
     (dataset / "Au/Au_ani_0001.png").unlink()
     assert audit(dataset).faults[0].repair == "treat_as_authentic"
+
+
+def test_photographs_that_the_errata_know_twice_are_reported_once(tmp_path, make):
+    make.save(tmp_path / "Tp/a.png", make.photograph(0))
+    make.save(tmp_path / "Gt/a_gt.png", make.region())
+    for number, name in enumerate(("Au_ani_10140", "Au_ani_20016", "Au_ani_10141")):
+        make.save(tmp_path / f"Au/{name}.jpg", make.photograph(number + 1))
+    assert audit(tmp_path).clean
+    (fault,) = audit(tmp_path, errata="casia-v2").faults
+    assert (fault.kind, fault.image.name, fault.repair) == ("duplicate_image", "Au_ani_20016.jpg", "drop")
+    assert fault.detail["errata"] == "casia-v2"
+    (tmp_path / "Au/Au_ani_20016.jpg").write_bytes((tmp_path / "Au/Au_ani_10140.jpg").read_bytes())
+    assert audit(tmp_path, errata="casia-v2").counts() == {"duplicate_image": 1}
+
+
+def test_a_size_that_the_errata_know_says_so(tmp_path, make):
+    for folder in ("z13", "z14"):
+        make.save(tmp_path / f"images/{folder}/00030_fake.jpg", make.photograph(len(folder)))
+        make.save(tmp_path / f"masks/{folder}/00030_fake_mask.png", make.region((30, 40)))
+    report = audit(tmp_path, errata="imd2020")
+    told = {fault.image.parent.name: fault.detail.get("errata") for fault in report.faults}
+    assert told["z13"] is None
+    assert told["z14"].startswith("imd2020: ")

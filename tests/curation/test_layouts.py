@@ -151,3 +151,44 @@ def test_pairing_is_a_partition(images, masks):
         got_masks += claimed
     assert sorted(got_images) == sorted(image_paths)
     assert sorted(got_masks) == sorted(mask_paths)
+
+
+def test_a_json_of_pairs_says_what_cannot_be(tmp_path):
+    file = tmp_path / "pairs.json"
+    twice = [
+        ["a.jpg", "a.png"],
+        ["a.jpg", "a.png"],
+        ["b.jpg", "b.png"],
+        ["b.jpg", "c.png"],
+        ["d.jpg", "a.png"],
+    ]
+    file.write_text(json.dumps([*twice, ["e.jpg", "Negative"], ["e.jpg", "a.png"]]))
+    found = find_pairs(file)
+    assert [(pair.name, pair.mask.name) for pair in found.pairs] == [("a.jpg", "a.png"), ("d.jpg", "a.png")]
+    ambiguous = [([p.name for p in images], [p.name for p in masks]) for images, masks in found.ambiguous]
+    assert ambiguous == [(["b.jpg"], ["b.png", "c.png"]), (["e.jpg"], [])]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[]", "holds no pairs"), ("[" * 100_000, "is not JSON"), ('[["a\\u0000", "b"]]', "entry 0")],
+)
+def test_a_json_that_is_no_list_of_pairs_is_an_error_of_one_line(tmp_path, text, says):
+    (tmp_path / "pairs.json").write_text(text)
+    with pytest.raises(DataError, match=says) as caught:
+        find_pairs(tmp_path / "pairs.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_root_of_a_json_is_its_folder_or_that_of_its_files(tmp_path):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    near, far = lists / "near.json", lists / "far.json"
+    near.write_text(json.dumps([["Tp/a.jpg", "Gt/a.png"]]))
+    far.write_text(json.dumps([[str(tmp_path / "data/Tp/a.jpg"), str(tmp_path / "data/Gt/a.png")]]))
+    assert (resolve_layout(near).root, resolve_layout(far).root) == (lists, tmp_path / "data")
+
+
+def test_a_name_that_none_can_be_is_an_error_of_one_line(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        find_pairs(tmp_path / ("x" * 300))

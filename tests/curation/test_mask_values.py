@@ -91,3 +91,21 @@ def test_near_boundary_against_brute_force():
         along = [marked[max(0, row - 2) : row + 3, column], marked[row, max(0, column - 2) : column + 3]]
         expected[row, column] = any((line != marked[row, column]).any() for line in along)
     assert np.array_equal(near_boundary(marked, 2), expected)
+
+
+@pytest.mark.parametrize("shown", ["everywhere", "inside"])
+def test_a_grey_photograph_with_a_matte_is_read_from_its_alpha(make, shown):
+    matte = Image.fromarray(make.region()).filter(ImageFilter.GaussianBlur(2))
+    grey = Image.fromarray(make.photograph(0)).convert("L")
+    if shown == "inside":
+        grey = Image.fromarray(np.where(np.asarray(matte) > 0, np.asarray(grey), 0).astype(np.uint8))
+    picture = Image.merge("LA", (grey, matte))
+    for form in (picture, picture.convert("RGBA")):
+        assert kinds(form, soft=True) == [("alpha_only", None)]
+        assert np.array_equal(read_mask(form, soft=True).values, np.asarray(matte))
+
+
+def test_samples_are_equal_for_equal_masks_only(binary):
+    one, other = read_mask(binary), read_mask(binary.convert("RGB"))
+    assert one.sample() == other.sample()
+    assert one.sample() != read_mask(binary.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).sample()

@@ -6,7 +6,7 @@ from PIL import Image
 
 from workbook.curation import planted
 from workbook.curation.faults import find_faults
-from workbook.curation.planted import PLANTERS, plant_faults
+from workbook.curation.planted import PLANTERS, PORTRAIT_PLANTERS, plant_faults, plant_portrait_faults
 
 
 def audit(folder):
@@ -54,3 +54,20 @@ def test_every_fault_spoils_another_splice_and_is_written_down(tmp_path, make, m
     }
     assert spoilt == {truth["mask"] for truth in truths[1:]}
     assert len(list((tmp_path / "train/Gt").iterdir())) == 7
+
+
+def test_every_fault_of_the_portraits_spoils_another_one_and_is_written_down(tmp_path, make):
+    for number in range(9):
+        colours = Image.fromarray(make.photograph(number))
+        colours.putalpha(Image.fromarray(make.region()))
+        for folder, suffix in (("clip_img/1/clip_00000000", "jpg"), ("matting/1/matting_00000000", "png")):
+            target = tmp_path / "train" / folder / f"{number}.{suffix}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (colours if suffix == "png" else colours.convert("RGB")).save(target)
+    plant_portrait_faults(tmp_path, ["train"], np.random.default_rng(0))
+    truths = json.loads((tmp_path / "truth.json").read_text())["faults"]
+    kinds = [truth["kind"] for truth in truths]
+    assert len(kinds) == len(PORTRAIT_PLANTERS)
+    report = find_faults(tmp_path / "train", soft=True, progress=False)
+    found = [fault.kind for fault in report.faults if fault.kind != "alpha_only"]
+    assert sorted(found) == sorted(kind for kind in kinds if kind)

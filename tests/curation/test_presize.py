@@ -44,3 +44,16 @@ def test_a_wrong_mask_is_named(mixed, tmp_path):
         presize(mixed, tmp_path / "out", 100, progress=False)
     with pytest.raises(DataError, match="beside it"):
         presize(mixed, mixed / "out", 100, progress=False)
+
+
+def test_what_pillow_would_refuse_is_reduced(mixed, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    assert len(presize(mixed, tmp_path / "out", 100, progress=False).pairs) == 3
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
+def test_a_json_of_pairs_is_reduced_too(mixed, tmp_path):
+    (mixed / "pairs.json").write_text('[["Tp/deep.png", "Gt/deep_gt.png"], ["Tp/large.jpg", "Negative"]]')
+    pairs = presize(mixed / "pairs.json", tmp_path / "out", 100, progress=False).pairs
+    assert [(pair.name, pair.authentic) for pair in pairs] == [("deep.png", False), ("large.jpg", True)]
+    assert max(Image.open(pairs[1].image).size) == 100

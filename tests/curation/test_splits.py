@@ -82,3 +82,16 @@ def test_fractions_that_do_not_sum_to_one(fractions):
 def test_too_few_groups():
     with pytest.raises(DataError, match="1 groups"):
         split_pairs(casia([(1, 2), (2, 3), (3, 1)]))
+
+
+def test_two_ids_of_one_photograph_are_not_parted():
+    pairs = [Pair(Path(name)) for name in ("Au_ani_10140.jpg", "Au_ani_20016.jpg", "Au_ani_00003.jpg")]
+    same = [("Au_ani_10140.jpg", "Au_ani_20016.jpg")]
+    assert sorted(len(group) for group in group_pairs(pairs, same)) == [1, 2]
+    parts = split_pairs(pairs, (0.5, 0.5), same=same)
+    assert sorted(len(part) for part in parts) == [1, 2]
+    check_leak(parts, same)
+    apart = {"train": pairs[:1], "test": pairs[1:2]}
+    check_leak(apart)
+    with pytest.raises(DataError, match=r"ani10140 is in train \(Au_ani_10140.jpg\) and in test"):
+        check_leak(apart, same)

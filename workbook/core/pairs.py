@@ -87,14 +87,19 @@ def pair_by_name(
     ['a.jpg', 'c_gt.png']
     """
     result = Pairing()
-    left_images, left_masks = sorted(set(images)), sorted(set(masks))
+    left_images, left_masks = sorted(set(images), key=_parts), sorted(set(masks), key=_parts)
     if image_root is not None and mask_root is not None:
         left_images, left_masks = _match(left_images, left_masks, image_root, mask_root, rule, result)
     result.images_without_mask, result.masks_without_image = _match(
         left_images, left_masks, None, None, rule, result
     )
-    result.pairs.sort(key=lambda pair: pair.image)
+    result.pairs.sort(key=lambda pair: pair.image.parts)
     return result
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    """What paths are compared by: as a key it is made once a path, not at each comparison."""
+    return path.parts
 
 
 def _match(
@@ -106,13 +111,14 @@ def _match(
     result: Pairing,
 ) -> tuple[list[Path], list[Path]]:
     """Pair what can be paired into `result` and return the images and masks that are left over."""
+    folder_of_image, folder_of_mask = _folders(images, image_root), _folders(masks, mask_root)
     images_of: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for image in images:
-        images_of[_folder(image, image_root), image.stem].append(image)
+        images_of[folder_of_image[os.path.dirname(image)], image.stem].append(image)
     masks_of: dict[tuple[str, str], list[Path]] = defaultdict(list)
     lonely = []
     for mask in masks:
-        folder = _folder(mask, mask_root)
+        folder = folder_of_mask[os.path.dirname(mask)]
         stems = [rule(mask)] if rule else _image_stems(mask)
         key = next(((folder, stem) for stem in stems if (folder, stem) in images_of), None)
         if key is None:
@@ -128,16 +134,21 @@ def _match(
             result.pairs.append(Pair(group[0], claimed[0]))
         else:
             result.ambiguous.append((tuple(group), tuple(claimed)))
-    return sorted(without), lonely
+    return sorted(without, key=_parts), lonely
 
 
-def _folder(path: Path, root: Path | None) -> str:
-    return "" if root is None else path.parent.relative_to(root).as_posix()
+def _folders(paths: Iterable[Path], root: Path | None) -> dict[str, str]:
+    """From the folders of the paths to their places below the root, each worked out once."""
+    return {
+        folder: "" if root is None else Path(folder).relative_to(root).as_posix()
+        for folder in {os.path.dirname(path) for path in paths}
+    }
 
 
 def _image_stems(mask: Path) -> list[str]:
     """The stems that an image of this mask may have; the mask's own comes first."""
-    return [mask.stem, *(mask.stem.removesuffix(s) for s in MASK_SUFFIXES if mask.stem.endswith(s))]
+    own = mask.stem
+    return [own, *(own.removesuffix(suffix) for suffix in MASK_SUFFIXES if own.endswith(suffix))]
 
 
 def read_pairs(file: str | os.PathLike[str], *, allow_outside: bool = False) -> list[Pair]:
@@ -157,7 +168,7 @@ def read_pairs(file: str | os.PathLike[str], *, allow_outside: bool = False) -> 
         raise DataError(
             f"{file}: cannot be read ({error.strerror}); give the path of a JSON file of pairs"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{file}: is not JSON ({error}); write it with write_pairs(pairs, file)") from error
     if not isinstance(entries, list):
         raise DataError(f"{file}: holds a {type(entries).__name__}, not a list of [image, mask] pairs")
@@ -166,7 +177,9 @@ def read_pairs(file: str | os.PathLike[str], *, allow_outside: bool = False) -> 
 
 def _read_entry(file: Path, number: int, entry: object, allow_outside: bool) -> Pair:
     if not (
-        isinstance(entry, list) and len(entry) == 2 and all(isinstance(part, str) and part for part in entry)
+        isinstance(entry, list)
+        and len(entry) == 2
+        and all(isinstance(part, str) and part and "\0" not in part for part in entry)
     ):
         raise DataError(f'{file}: entry {number} is {entry!r}; write [image, mask] or [image, "{NEGATIVE}"]')
     image, mask = entry
@@ -209,7 +222,7 @@ def write_pairs(pairs: Iterable[Pair], file: str | os.PathLike[str], *, relative
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
     whole = file.with_name(file.name + ".part")
-    whole.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     whole.replace(file)
     return file
 

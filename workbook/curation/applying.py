@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections import defaultdict
@@ -14,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from workbook.core.errors import DataError
-from workbook.core.pairs import NEGATIVE, Pair, Pairing
+from workbook.core.pairs import Pair, Pairing, write_pairs
 from workbook.curation.copy_record import CopyRecord, source_digest
 from workbook.curation.corrections import Correction, Plan, make_plan, stem_renamed
 from workbook.curation.faults import find_faults
@@ -50,6 +49,7 @@ class Output:
     target: PurePosixPath
     corrections: list[Correction] = field(default_factory=list)
     image: Path | None = None  # of a mask: its image, which sets the size
+    right_mask: Path | None = None  # of a mask: the file that holds its pixels, where that is another
 
 
 def apply_plan(plan: Plan, source: PathLike | Layout, out: PathLike, *, progress: bool = True) -> Pairing:
@@ -100,10 +100,13 @@ def _copy(plan: Plan, layout: Layout, folder: Path, record: CopyRecord, progress
                 _write(output, part, plan.soft)
                 part.replace(target)
         if layout.name == "json":
-            _write_pairs(layout, outputs, building)
-        if folder.exists():  # of an earlier state of the source
-            shutil.rmtree(folder)
+            _write_pairs(plan, layout, outputs, building)
+        replaced = folder.with_name(folder.name + ".old")
+        shutil.rmtree(replaced, ignore_errors=True)
+        if folder.exists():  # of an earlier state of the source; out of the way in one move
+            folder.rename(replaced)
         building.rename(folder)
+        shutil.rmtree(replaced, ignore_errors=True)
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be written ({error.strerror or error}); make room or choose another folder, "
@@ -232,7 +235,7 @@ def _place(
             output.corrections.append(correction)
             output.target = output.target.with_suffix(".png")
             if correction.action == "use_mask":
-                output.source = root / check_inside(correction.parameters["right_mask"])
+                output.right_mask = root / check_inside(correction.parameters["right_mask"])
     return output
 
 
@@ -252,7 +255,7 @@ def _corrected_bytes(output: Output, soft: bool) -> bytes:
         return converted(output.source)
     if "clear_orientation" in actions:
         return upright(output.source)
-    with opened(output.source, MAX_PIXELS) as picture:
+    with opened(output.right_mask or output.source, MAX_PIXELS) as picture:
         values = read_mask(decode(picture), soft=soft).values
     size = values.shape
     if output.image is not None:
@@ -266,22 +269,30 @@ def _corrected_bytes(output: Output, soft: bool) -> bytes:
 
 def refuse_inside(layout: Layout, out: Path) -> None:
     """Raise a DataError where a copy would be written into its source, or around it."""
-    source, target = os.path.realpath(layout.root), os.path.realpath(out)
-    for inner, outer in ((source, target), (target, source)):
-        if os.path.commonpath([inner, outer]) == outer:
+    roots = {layout.root}
+    if layout.name == "json":  # its files may be anywhere
+        pairing = pair_layout(layout)
+        images, masks = _all_files(pairing)
+        roots = {path.parent for path in (*images, *masks)}
+    target = os.path.realpath(out)
+    for source in {os.path.realpath(root) for root in roots}:
+        if os.path.commonpath([source, target]) in (source, target):
             raise DataError(f"{out}: lies inside the dataset or around it; choose a folder beside it")
 
 
-def _write_pairs(layout: Layout, outputs: list[Output], folder: Path) -> None:
-    """The JSON of a copy made from a JSON of pairs, its paths relative to the file."""
-    targets = {output.source: output.target for output in outputs}
-    entries = [
-        [str(targets[pair.image]), NEGATIVE if (mask := _target_of(pair, targets)) is None else str(mask)]
-        for pair in pair_layout(layout).pairs
-        if pair.image in targets
-    ]
-    (folder / layout.images.name).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+def _write_pairs(plan: Plan, layout: Layout, outputs: list[Output], folder: Path) -> None:
+    """The JSON of a copy made from a JSON of pairs, its paths relative to the file.
 
-
-def _target_of(pair: Pair, targets: dict[Path, PurePosixPath]) -> PurePosixPath | None:
-    return targets.get(pair.mask) if pair.mask else None
+    An image whose mask was left out is authentic only where the plan says so, else it is in no pair.
+    """
+    targets = {output.source: folder / output.target for output in outputs}
+    treated = {
+        correction.image for correction in plan.corrections if correction.action == "treat_as_authentic"
+    }
+    pairs = []
+    for pair in pair_layout(layout).pairs:
+        mask = targets.get(pair.mask) if pair.mask else None
+        authentic = pair.authentic or relative_to(pair.image, layout.root) in treated
+        if pair.image in targets and (mask is not None or authentic):
+            pairs.append(Pair(targets[pair.image], mask))
+    write_pairs(pairs, folder / layout.images.name, relative=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     except WorkbookError as error:
         sys.stderr.write(f"workbook audit: {error}\n")
     except OSError as error:
-        sys.stderr.write(f"workbook audit: {error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"workbook audit: {error.filename or args.images}: {error.strerror or error}\n")
     return WRONG_USE
 
 
@@ -82,7 +81,7 @@ def summary(report: FaultReport) -> str:
     lines = [head + f"{len(report.faults)} faults"]
     lines += [f"  {count:6d}  {kind}" for kind, count in report.counts().items()]
     for fault in report.faults:
-        file = os.fsencode(fault.image or fault.mask or "").decode("utf-8", "replace")
+        file = str(fault.image or fault.mask or "").encode("utf-8", "backslashreplace").decode()
         cause = fault.detail.get("cause") or fault.detail.get("fits") or ""
         lines.append(f"{fault.kind}: {file}{f' ({cause})' if cause else ''}: {fault.repair}")
     return "\n".join(lines)

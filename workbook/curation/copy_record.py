@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from workbook.curation.inside import relative_to
-
 RECORD_FILE = ".corrections.json"  # hidden, so that no listing takes it for data
 
 
@@ -54,7 +52,10 @@ def source_digest(files: Iterable[Path], root: Path) -> str:
     for path in files:
         try:
             status = os.stat(path)
-            listing.append([relative_to(path, root), status.st_size, status.st_mtime_ns])
-        except OSError:  # a link that leads nowhere: the audit's matter
-            listing.append([relative_to(path, root), -1, 0])
+            listing.append([os.path.relpath(path, root), status.st_size, status.st_mtime_ns])
+        except (
+            OSError,
+            ValueError,
+        ):  # a link that leads nowhere, a name that none can be: the audit's matter
+            listing.append([os.path.relpath(path, root), -1, 0])
     return hashlib.sha256(json.dumps(sorted(listing)).encode()).hexdigest()

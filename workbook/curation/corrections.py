@@ -117,7 +117,7 @@ class Plan:
             return cls(corrections, soft=bool(plan.get("soft", False)))
         except DataError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise DataError(f"not a plan of corrections ({error}); write one with Plan.save(file)") from error
 
     def save(self, file: str | os.PathLike[str]) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from workbook.core.errors import DataError
@@ -41,9 +42,23 @@ class Errata:
 
     def right_stem(self, path: Path) -> str | None:
         """The correct stem of a published image or of its mask; None where its name is right."""
-        stem = image_stem(path)
-        found = (right.stem for wrong, right in self.renames.items() if wrong.stem == stem)
+        return self._right_stems.get(image_stem(path))
+
+    @functools.cached_property
+    def _right_stems(self) -> dict[str, str]:
+        return {wrong.stem: right.stem for wrong, right in reversed(self.renames.items())}
+
+    def note_of(self, image: PurePath) -> str | None:
+        """What is known of an image's mask, for a fault that shows it: a note of the table, or its sizes."""
+        if image.name in self.sizes:
+            return "the mask has another size than its image"
+        found = (note for name, note in self.notes.items() if PurePath(name).parts == _last(image, name))
         return next(found, None)
+
+
+def _last(image: PurePath, name: str) -> tuple[str, ...]:
+    """As many of the last parts of a path as the name has: tables give a folder where names repeat."""
+    return image.parts[-len(PurePath(name).parts) :]
 
 
 def errata_names() -> list[str]:

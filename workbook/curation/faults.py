@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
 from tqdm import tqdm
 
 from workbook.core.pairs import Pair, Pairing, Rule
@@ -21,7 +19,7 @@ from workbook.curation.errata import Errata, read_errata
 from workbook.curation.inspection import Inspection, Options, inspect_group
 from workbook.curation.layouts import Layout, PathLike, pair_layout, resolve_layout
 from workbook.curation.names import find_hosts, name_contradiction, right_stem
-from workbook.curation.opening import MAX_PIXELS
+from workbook.curation.opening import MAX_PIXELS, pixel_limit
 from workbook.curation.orphans import find_orphans, match_misspelt
 from workbook.curation.strangers import name_strangers
 
@@ -171,10 +169,12 @@ def find_faults(
     faults += _contradictory_names(pairing, mask_of, known)
     if known:
         for fault in faults:
-            if fault.kind == "size_mismatch" and fault.image and fault.image.name in known.sizes:
-                fault.detail["errata"] = known.name
+            if fault.kind == "size_mismatch" and fault.image and (note := known.note_of(fault.image)):
+                fault.detail["errata"] = f"{known.name}: {note}"
     name_strangers(faults, inspections)
     faults += _duplicates([i for i in inspections if i.pair.image not in lonely], pairing, faults, max_pixels)
+    if known:
+        faults += _known_duplicates(pairing, known, faults)
     order = {kind: number for number, kind in enumerate(KINDS)}
     faults.sort(key=lambda fault: (order[fault.kind], str(fault.image or fault.mask), str(fault.mask)))
     return FaultReport(
@@ -210,11 +210,10 @@ def _inspect(groups: list[Group], options: Options, workers: int, progress: bool
         return [found for host, pairs in chunk for found in inspect_group(host, pairs, options)]
 
     with (
-        warnings.catch_warnings(),
+        pixel_limit(options.max_pixels),  # for all threads: the limit is Pillow's, and global
         ThreadPoolExecutor(max(1, workers)) as pool,
         tqdm(total=total, desc="audit", unit="file", disable=not progress, smoothing=0) as bar,
     ):
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides
         results: Iterable[list[Inspection]] = (
             map(inspect_chunk, chunks)
             if workers <= 1 or not options.pixels
@@ -265,3 +264,14 @@ def _duplicates(
     for first, *others in find_equal(keys, max_pixels):
         for other in others:
             yield Fault("duplicate_image", other, masks[other], {"same_as": str(first)}, "drop")
+
+
+def _known_duplicates(pairing: Pairing, errata: Errata, faults: list[Fault]) -> Iterator[Fault]:
+    """Images that the errata know for one photograph, unless their equal pixels told it already."""
+    told = {fault.image for fault in faults if fault.kind == "duplicate_image"}
+    by_name = {pair.name: pair for pair in pairing.pairs}
+    for first, second in errata.duplicates:
+        kept, other = by_name.get(first), by_name.get(second)
+        if kept and other and not {kept.image, other.image} & told:
+            detail = {"same_as": str(kept.image), "errata": errata.name}
+            yield Fault("duplicate_image", other.image, other.mask, detail, "drop")

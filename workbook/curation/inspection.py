@@ -25,6 +25,17 @@ from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, frames, op
 from workbook.curation.pixel_repairs import repair_values
 from workbook.curation.sizes import fit_parameters, size_cause
 
+# The first letters of the modes of images that some readers take for other pixels than others do.
+UNUSUAL_MODES = {
+    "I": "16-bit: read as 8 bits, its values are cut off at white",
+    "F": "floating point: read as 8 bits, its values are cut off at white",
+    "CMYK": "CMYK: each reader has its own way to RGB",
+    "YCCK": "CMYK: each reader has its own way to RGB",
+    "P": "palette: an array of it holds indices, not colours",
+    "1": "1-bit: an array of it holds 0 and 1",
+    "LAB": "LAB: an array of it holds no RGB",
+}
+
 
 @dataclass(frozen=True)
 class Options:
@@ -112,10 +123,10 @@ def _look_at_image(inspection: Inspection, options: Options) -> Image.Image | No
 
 
 def _unusual(picture: Image.Image) -> str | None:
-    """What training code reads in different ways: several frames, or more than 8 bits a channel."""
+    """What training code reads in different ways: several frames, or a mode other than grey, RGB or RGBA."""
     if picture.format in ("GIF", "WEBP", "PNG", "TIFF") and (count := frames(picture)) > 1:
         return f"animated: {count} frames"
-    return f"16-bit: mode {picture.mode}" if picture.mode[0] in "IF" else None
+    return next((cause for modes, cause in UNUSUAL_MODES.items() if picture.mode.startswith(modes)), None)
 
 
 def _look_at_mask(
@@ -146,7 +157,7 @@ def _look_at_mask(
         detail = {"file": "mask", "cause": f"animated: {count + 1} frames"}
         findings.append(("unreadable", detail, "binarise"))
     reading = read_mask(decode(mask), soft=options.soft)
-    inspection.mask_key = reading.values.shape, reading.values[::8, ::8].tobytes()
+    inspection.mask_key = reading.sample()
     findings += reading.findings
     if mask_size != size and not as_shown:
         evidence, repairs = _choose_repair(reading.values, picture, host)
@@ -156,8 +167,12 @@ def _look_at_mask(
         if not repairs:
             return findings
     sound = not findings and 0 < reading.area <= INVERTED_AREA  # as most are; spares passes over its pixels
-    if sound and host is None:
-        return []
+    if sound and mask_size == size:
+        return (
+            []
+            if host is None or host.size != picture.size
+            else _alignment(picture, host, reading.picture, [])
+        )
     marked = (repair_values(reading.values, size, repairs) if repairs else reading.values) >= THRESHOLD
     content = [] if sound else judge_content(marked)
     if content and content[0][0] == "empty_mask" and host is not None and differs(picture, host):
@@ -171,7 +186,7 @@ def _look_at_mask(
 
 
 def _alignment(
-    picture: Image.Image, host: Image.Image, marked: np.ndarray, content: list[Finding]
+    picture: Image.Image, host: Image.Image, marked: np.ndarray | Image.Image, content: list[Finding]
 ) -> list[Finding]:
     fault = align_mask(picture, host, marked)
     if fault is None:

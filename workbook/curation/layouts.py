@@ -119,9 +119,7 @@ def resolve_layout(
     if masks is None:
         path = Path(images)
         if path.suffix.lower() == ".json" and path.is_file():
-            files = [file for pair in read_pairs(path) for file in (pair.image, pair.mask) if file]
-            above = os.path.commonpath([os.path.abspath(file) for file in (path.parent, *files)])
-            return Layout("json", Path(above), path, path)
+            return Layout("json", _root_of_list(path), path, path)
         layout = find_layout(path)
         if authentic is None:
             return layout
@@ -134,10 +132,35 @@ def resolve_layout(
     return Layout(name, root, folders[0], folders[1], folders[2] if authentic is not None else None)
 
 
+def _pair_list(file: Path) -> Pairing:
+    """The pairs of a JSON file, each once; an image with two masks, or with one and none, is ambiguous."""
+    masks_of: dict[Path, dict[Path | None, None]] = defaultdict(dict)
+    for pair in read_pairs(file):
+        masks_of[pair.image][pair.mask] = None
+    if not masks_of:
+        raise DataError(f"{file}: holds no pairs; write them with write_pairs(pairs, file)")
+    pairing = Pairing()
+    sure = {mask for masks in masks_of.values() if len(masks) == 1 for mask in masks}
+    for image, masks in masks_of.items():
+        if len(masks) == 1:
+            pairing.pairs.append(Pair(image, next(iter(masks))))
+        else:
+            pairing.ambiguous.append(((image,), tuple(mask for mask in masks if mask and mask not in sure)))
+    return pairing
+
+
+def _root_of_list(file: Path) -> Path:
+    """The folder that holds all files of a JSON of pairs: the JSON's own where they are below it."""
+    folder = os.path.abspath(file.parent)
+    files = [os.path.abspath(path) for pair in read_pairs(file) for path in (pair.image, pair.mask) if path]
+    above = os.path.commonpath([os.path.dirname(path) for path in files] or [folder])
+    return Path(folder if os.path.commonpath([folder, above]) == folder else above)
+
+
 def pair_layout(layout: Layout, rule: Rule | None = None) -> Pairing:
     """Pair what a layout holds; see `find_pairs`."""
     if layout.name == "json":
-        return Pairing(pairs=read_pairs(layout.images))
+        return _pair_list(layout.images)
     images, masks = list_images(layout.images), list_images(layout.masks)
     if layout.name == "flat":
         masks = [path for path in images if path.stem.endswith(MASK_SUFFIXES)]
@@ -235,9 +258,13 @@ def _is_image(name: str) -> bool:
 
 def _folder(path: PathLike) -> Path:
     folder = Path(path)
-    if folder.is_dir():
-        return folder
-    if folder.exists():
+    try:
+        if folder.is_dir():
+            return folder
+        exists = folder.exists()
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}); check its permissions") from error
+    if exists:
         raise DataError(f"{folder}: is a file; give the folder that holds the dataset")
     raise DataError(f"{folder}: no such folder; check the path")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 Finding = tuple[str, dict[str, Any], str]  # kind of fault, detail, repair
 
@@ -22,14 +23,24 @@ class MaskReading:
     """A mask as 8-bit values, and what was odd about its coding.
 
     Attributes:
-        values: uint8 (H, W), 0 to 255, soft where the mask is.
+        picture: the mask in mode L, 0 to 255, soft where the mask is.
         findings: the faults of its coding.
         area: the marked share, 0 to 1; NaN where it was not counted on the way.
     """
 
-    values: np.ndarray
+    picture: Image.Image
     findings: list[Finding]
     area: float = math.nan
+
+    @functools.cached_property
+    def values(self) -> np.ndarray:
+        """The mask as uint8 (H, W); made when asked for, since most masks turn out sound without it."""
+        return np.asarray(self.picture)
+
+    def sample(self) -> tuple[int, int, bytes]:
+        """Width, height and a grid of pixels: equal for equal masks."""
+        grid = self.picture.resize((32, 32), Image.Resampling.NEAREST)
+        return self.picture.width, self.picture.height, grid.tobytes()
 
 
 def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
@@ -48,7 +59,7 @@ def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
         grey = picture if picture.mode == "L" else picture.convert("L")
         counts = grey.histogram()
         if counts[0] + counts[255] == grey.width * grey.height:
-            return MaskReading(np.asarray(grey), findings, counts[255] / (grey.width * grey.height))
+            return MaskReading(grey, findings, counts[255] / (grey.width * grey.height))
     values, coding = _eight_bits(picture)
     levels = np.unique(values)
     grey_pixels = int(((values > 0) & (values < 255)).sum())
@@ -59,7 +70,7 @@ def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
         cause = coding or _cause_of_grey(values, levels)
         detail = {"cause": cause, "grey_pixels": grey_pixels, "levels": len(levels)}
         findings.append(("not_binary", detail, "binarise"))
-    return MaskReading(values, findings)
+    return MaskReading(Image.fromarray(values), findings)
 
 
 def judge_content(marked: np.ndarray) -> list[Finding]:
@@ -86,14 +97,29 @@ def _informative_alpha(picture: Image.Image) -> Image.Image | None:
     if not picture.has_transparency_data:
         return None
     rgba = picture.convert("RGBA")
-    low, high = rgba.getchannel("A").getextrema()
+    alpha = rgba.getchannel("A")
+    low, high = alpha.getextrema()
     if low == high:
         return None
-    colours = np.asarray(rgba.convert("RGB"))
-    shown = colours[np.asarray(rgba.getchannel("A")) > 0]  # what is invisible says nothing
-    constant = bool((colours == colours[0, 0]).all()) or bool((shown == shown[0]).all())
-    coloured = bool((colours[..., 0] != colours[..., 1]).any() or (colours[..., 1] != colours[..., 2]).any())
-    return rgba.getchannel("A") if constant or coloured else None
+    if _coloured(rgba):
+        return alpha
+    grey = rgba.getchannel("R")
+    shown = grey.histogram(alpha.point(lambda value: 255 if value else 0))  # the invisible says nothing
+    constant = grey.getextrema()[0] == grey.getextrema()[1] or max(shown) == sum(shown)
+    return alpha if constant or _extreme_share(alpha) > _extreme_share(grey) else None
+
+
+def _coloured(rgba: Image.Image) -> bool:
+    """Whether any pixel is another colour than grey."""
+    red, green, blue = rgba.split()[:3]
+    apart = (ImageChops.difference(red, other).getextrema()[1] for other in (green, blue))
+    return any(apart)
+
+
+def _extreme_share(grey: Image.Image) -> float:
+    """The share of black and white pixels: near 1 for masks and mattes, low for photographs."""
+    counts = grey.histogram()
+    return (counts[0] + counts[255]) / (grey.width * grey.height)
 
 
 def _eight_bits(picture: Image.Image) -> tuple[np.ndarray, str | None]:

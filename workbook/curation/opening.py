@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,19 @@ class Unreadable(Exception):
 
 
 @contextmanager
+def pixel_limit(max_pixels: int) -> Iterator[None]:
+    """Let `max_pixels` decide what is too large, in place of Pillow's own limit and its warning."""
+    before = Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
 def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """Open an image file and read its header; the pixels come with `decode`.
 
@@ -35,7 +49,7 @@ def opened(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         raise Unreadable("empty file" if path.stat().st_size == 0 else "not an image") from None
     except Image.DecompressionBombError:
-        raise Unreadable("too large: more than twice Pillow's limit of pixels") from None
+        raise Unreadable("too large: more than twice the limit of pixels") from None
     except OSError as error:
         raise Unreadable((error.strerror or str(error)).lower()) from error
     except _BROKEN as error:

@@ -1,4 +1,4 @@
-"""The faults that the embedded dataset has on purpose, one small function each, after those of real sets."""
+"""The faults that the embedded datasets have on purpose, one small function each, after real ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
+
+from workbook.curation.opening import ORIENTATION
 
 TRUTH_FILE = "truth.json"
 Truth = dict[str, object]
@@ -143,6 +145,71 @@ PLANTERS: tuple[Callable[[Path, Path], Truth], ...] = (
     truncated_image,
     duplicate_image,
     rgba_mask,
+)
+
+
+def plant_portrait_faults(folder: Path, parts: Sequence[str], rng: np.random.Generator) -> None:
+    """Spoil some portraits of each part, as AISegment's are and as phones do; write it to `truth.json`."""
+    truths: list[Truth] = []
+    for part in parts:
+        images = sorted((folder / part / "clip_img").rglob("*.jpg"))
+        chosen = rng.choice(len(images), size=len(PORTRAIT_PLANTERS), replace=False)
+        for planter, number in zip(PORTRAIT_PLANTERS, chosen, strict=True):
+            image = images[number]
+            group = image.parent.parent.name
+            matte = folder / part / "matting" / group / "matting_00000000" / f"{image.stem}.png"
+            truth = planter(image, matte)
+            truths.append({"part": part, "image": image.name, "mask": matte.name, **truth})
+    text = json.dumps({"every_mask": "alpha_only", "faults": truths}, indent=1)
+    (folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def stray_files(image: Path, mask: Path) -> Truth:
+    """Leave what macOS leaves beside files, as AISegment has it: no image, whatever its name says."""
+    for path in (image, mask):
+        path.with_name(f"._{path.name}").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ")
+    return {"kind": None}
+
+
+def missing_image(image: Path, mask: Path) -> Truth:
+    """Take an image away and leave its mask."""
+    image.unlink()
+    return {"kind": "mask_without_image", "image": None}
+
+
+def grey_matte(image: Path, mask: Path) -> Truth:
+    """Store a matte as a grey picture instead of an alpha channel: another coding, and nothing to repair."""
+    _rewrite(mask, lambda picture: picture.getchannel("A"))
+    return {"kind": None, "coding": "grey"}
+
+
+def turned_photograph(image: Path, mask: Path) -> Truth:
+    """Store an image as the sensor lay, with its orientation in the EXIF; the matte is as it is shown."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    with Image.open(image) as picture:
+        stored = picture.transpose(Image.Transpose.ROTATE_90)
+    stored.save(image, quality=95, exif=exif)
+    return {"kind": "exif_rotation"}
+
+
+def duplicate_portrait(image: Path, mask: Path) -> Truth:
+    """Store an image and its matte under a second name."""
+    second = f"{image.stem}-9"
+    image.with_name(f"{second}.jpg").write_bytes(image.read_bytes())
+    mask.with_name(f"{second}.png").write_bytes(mask.read_bytes())
+    return {"kind": "duplicate_image", "duplicate": f"{second}.jpg"}
+
+
+PORTRAIT_PLANTERS: tuple[Callable[[Path, Path], Truth], ...] = (
+    stray_files,
+    missing_mask,
+    missing_image,
+    half_size_mask,
+    grey_matte,
+    turned_photograph,
+    truncated_image,
+    duplicate_portrait,
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -12,12 +11,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from workbook.core.errors import DataError
-from workbook.core.pairs import Pair, Pairing
+from workbook.core.pairs import Pair, Pairing, write_pairs
 from workbook.curation.applying import refuse_inside
 from workbook.curation.inside import relative_to
 from workbook.curation.layouts import Layout, PathLike, moved_layout, pair_layout, resolve_layout
 from workbook.curation.mask_values import read_mask
-from workbook.curation.opening import Unreadable, decode, opened
+from workbook.curation.opening import Unreadable, decode, opened, pixel_limit
 from workbook.curation.pixel_repairs import repair_values
 from workbook.curation.sizes import resize_nearest
 from workbook.curation.whole_files import write_whole
@@ -59,13 +58,14 @@ def presize(
     refuse_inside(layout, folder)
     pairs = pair_layout(layout).pairs
 
-    def shrink(pair: Pair) -> None:
-        _shrink_pair(pair, layout, folder, longest, soft, quality)
+    def shrink(pair: Pair) -> Pair:
+        return _shrink_pair(pair, layout, folder, longest, soft, quality)
 
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        done: Iterable[None] = pool.map(shrink, pairs)
-        for _ in tqdm(done, total=len(pairs), desc="presize", unit="pair", disable=not progress):
-            pass
+    with pixel_limit(MAX_PIXELS), ThreadPoolExecutor(max(1, workers)) as pool:
+        done = pool.map(shrink, pairs)
+        written = list(tqdm(done, total=len(pairs), desc="presize", unit="pair", disable=not progress))
+    if layout.name == "json":
+        write_pairs(written, folder / layout.images.name, relative=True)
     return pair_layout(moved_layout(layout, folder))
 
 
@@ -79,7 +79,7 @@ def target_size(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _shrink_pair(pair: Pair, layout: Layout, out: Path, longest: int, soft: bool, quality: int) -> None:
+def _shrink_pair(pair: Pair, layout: Layout, out: Path, longest: int, soft: bool, quality: int) -> Pair:
     image_target = out / relative_to(pair.image, layout.root)
     try:
         with opened(pair.image, MAX_PIXELS) as picture:
@@ -92,8 +92,10 @@ def _shrink_pair(pair: Pair, layout: Layout, out: Path, longest: int, soft: bool
                 write_whole(
                     image_target, pair.image.read_bytes() if kept else _smaller(picture, wanted, quality)
                 )
-        if pair.mask is not None:
-            _shrink_mask(pair.mask, out / relative_to(pair.mask, layout.root), size, wanted, soft)
+        if pair.mask is None:
+            return Pair(image_target)
+        mask_target = out / relative_to(pair.mask, layout.root)
+        return Pair(image_target, _shrink_mask(pair.mask, mask_target, size, wanted, soft))
     except Unreadable as error:
         raise DataError(f"{pair.image}: {error}; correct the dataset first: correct(folder, out)") from error
     except OSError as error:
@@ -113,18 +115,19 @@ def _smaller(picture: Image.Image, size: tuple[int, int], quality: int) -> bytes
 
 def _shrink_mask(
     mask: Path, target: Path, size: tuple[int, int], wanted: tuple[int, int], soft: bool
-) -> None:
+) -> Path:
+    """Write the mask at the wanted size, unless it is there; returns its path."""
     with opened(mask, MAX_PIXELS) as picture:
         if (picture.height, picture.width) != size:
             raise Unreadable(f"its mask is {picture.height}x{picture.width}, the image {size[0]}x{size[1]}")
         if wanted == size:
             if not target.exists():
                 write_whole(target, mask.read_bytes())
-            return
+            return target
         target = target.with_suffix(".png")
         if target.exists():
-            return
+            return target
         values = resize_nearest(read_mask(decode(picture), soft=soft).values, wanted)
     buffer = BytesIO()
     Image.fromarray(repair_values(np.ascontiguousarray(values), wanted, [], soft=soft)).save(buffer, "PNG")
-    write_whole(target, buffer.getvalue())
+    return write_whole(target, buffer.getvalue())

@@ -1,12 +1,12 @@
-"""The embedded dataset: small, made from scikit-image's photographs, the same bytes every time, no network.
+"""The embedded datasets: small, made from scikit-image's photographs, the same bytes every time, no network.
 
 `casia-mini` has CASIA's layout and names. A splice puts a region of a noisy camera's picture into a clean
 camera's; a copy-move stays within one picture. The faults of `planted.py` are in it on purpose.
+`portraits-mini` is made in `portraits.py`.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import tempfile
@@ -19,7 +19,9 @@ import numpy as np
 from PIL import Image
 
 from workbook.core.errors import DataError
+from workbook.curation.camera import SUBSAMPLING, crop, photograph, save_jpeg
 from workbook.curation.planted import plant_faults
+from workbook.curation.portraits import make_portraits_mini
 
 # CASIA's category of each photograph (all public domain or CC0, shipped inside scikit-image).
 TRAIN_PHOTOGRAPHS = {
@@ -33,14 +35,10 @@ TRAIN_PHOTOGRAPHS = {
     "camera": "cha",
 }
 TEST_PHOTOGRAPHS = {"chelsea": "ani", "rocket": "sec", "immunohistochemistry": "txt", "grass": "pla"}
-LUMA = (0.299, 0.587, 0.114)  # the weights of red, green and blue in brightness (ITU-R BT.601)
-COLOUR_BLUR = 2.0  # standard deviation in pixels
 SIZES = ((256, 384), (384, 256))  # (height, width), as in CASIA v1
 HOST_NOISE = (0.0, 1.5)  # standard deviation of the sensor noise in grey levels
 DONOR_NOISE = (6.0, 11.0)
 DONOR_QUALITY = (85, 96)  # JPEG quality of the history that a donor brings along
-QUALITY = (90, 99)  # of the image as saved
-SUBSAMPLING = 0  # colours at full resolution, so that a camera's colour noise survives
 REGION_AREA = (0.04, 0.25)  # of the image
 SEED = 20130708
 
@@ -67,12 +65,16 @@ PARTS = (
 def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> Path:
     """Write the embedded dataset below `root` unless it is there already; return its folder.
 
-    The folder appears whole or not at all, so two processes may ask for it at once. It holds
-    `train/{Tp,Gt,Au}` and `test/{Tp,Gt,Au}`: JPEG images and PNG masks of 384x256 or 256x384 pixels. No
-    photograph of `test` occurs in `train`. `truth.json` lists the planted faults; the library never reads it.
+    The folder appears whole or not at all, so two processes may ask for it at once.
+
+    `casia-mini` holds `train/{Tp,Gt,Au}` and `test/{Tp,Gt,Au}`: JPEG images and PNG masks of 384x256 or
+    256x384 pixels. `portraits-mini` holds `train/{clip_img,matting}` and `test/{clip_img,matting}` as
+    AISegment has them: JPEG images of 144x192 pixels, soft mattes in the alpha channel of PNG files. No
+    photograph of `test` occurs in `train`. `truth.json` lists the faults planted in `train`; the library
+    never reads it.
 
     Args:
-        name: `"casia-mini"`.
+        name: `"casia-mini"` or `"portraits-mini"`.
         root: the folder to write into; made when missing.
 
     Raises:
@@ -115,7 +117,7 @@ def make_casia_mini(folder: Path) -> None:
     rng = np.random.default_rng(SEED)
     for part in PARTS:
         make_part(folder / part.name, part, rng)
-    _photograph.cache_clear()  # some 20 MB
+    photograph.cache_clear()  # some 20 MB
     plant_faults(folder, [part.name for part in PARTS if part.faults], rng)
 
 
@@ -127,10 +129,10 @@ def make_part(folder: Path, part: Part, rng: np.random.Generator) -> None:
     hosts = []
     for number in range(part.authentic):
         photograph = names[number % len(names)]
-        host = _add_noise(_crop(photograph, SIZES[number % 2], rng), HOST_NOISE, rng)
+        host = _add_noise(crop(photograph, SIZES[number % 2], rng), HOST_NOISE, rng)
         identity = f"{part.photographs[photograph]}{part.first_id + number:04d}"
         hosts.append((photograph, identity, host))
-        _save_jpeg(host, folder / "Au" / f"Au_{identity[:3]}_{identity[3:]}.jpg", rng)
+        save_jpeg(host, folder / "Au" / f"Au_{identity[:3]}_{identity[3:]}.jpg", rng)
     next_donor = part.first_id + part.authentic
     for number in range(part.spliced + part.copy_moved):
         photograph, identity, host = hosts[number % len(hosts)]
@@ -143,41 +145,8 @@ def make_part(folder: Path, part: Part, rng: np.random.Generator) -> None:
         else:
             tampered, mask = _copy_move(host, rng)
             stem = f"Sp_S_NNN_A_{identity}_{identity}_{part.first_id + number:04d}"
-        _save_jpeg(tampered, folder / "Tp" / f"{stem}.jpg", rng)
+        save_jpeg(tampered, folder / "Tp" / f"{stem}.jpg", rng)
         Image.fromarray(mask.astype(np.uint8) * 255).save(folder / "Gt" / f"{stem}_gt.png")
-
-
-@functools.cache
-def _photograph(name: str) -> np.ndarray:
-    """One of scikit-image's photographs as uint8 (H, W, 3), its colours smoothed."""
-    from skimage import data  # only the maker of the dataset needs scikit-image
-
-    photograph = data.stereo_motorcycle()[0] if name == "stereo_motorcycle" else getattr(data, name)()
-    return np.stack([photograph] * 3, axis=-1) if photograph.ndim == 2 else _smooth(photograph[..., :3])
-
-
-def _smooth(photograph: np.ndarray) -> np.ndarray:
-    """The photograph with its colours, not its brightness, blurred as a camera's noise reduction does it.
-
-    The photographs have histories of their own; without this, coloured fringes of two pixels pass for another
-    camera's noise, and eight photographs are too few to learn the difference from.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    values = photograph.astype(np.float32)
-    brightness = values @ np.array(LUMA, np.float32)
-    colours = gaussian_filter(values - brightness[..., None], (COLOUR_BLUR, COLOUR_BLUR, 0))
-    return np.clip(np.rint(brightness[..., None] + colours), 0, 255).astype(np.uint8)
-
-
-def _crop(name: str, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A random crop of (height, width); the other orientation where the photograph is too small."""
-    photograph = _photograph(name)
-    height, width = size if photograph.shape[0] >= size[0] and photograph.shape[1] >= size[1] else size[::-1]
-    top = int(rng.integers(photograph.shape[0] - height + 1))
-    left = int(rng.integers(photograph.shape[1] - width + 1))
-    crop = photograph[top : top + height, left : left + width]
-    return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
 def _add_noise(image: np.ndarray, sigmas: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
@@ -189,12 +158,12 @@ def _add_noise(image: np.ndarray, sigmas: tuple[float, float], rng: np.random.Ge
 def _splice(host: np.ndarray, donor: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """The host with a region of the donor's photograph, taken by a noisier camera with a JPEG history."""
     height, width = host.shape[:2]
-    crop = _crop(donor, (height, width), rng)
-    if crop.shape != host.shape:
-        crop = np.ascontiguousarray(np.rot90(crop))
-    crop = _recompress(_add_noise(crop, DONOR_NOISE, rng), int(rng.integers(*DONOR_QUALITY)))
-    mask = _region(crop, rng)
-    return _paste(host, crop, mask), mask
+    other = crop(donor, (height, width), rng)
+    if other.shape != host.shape:
+        other = np.ascontiguousarray(np.rot90(other))
+    other = _recompress(_add_noise(other, DONOR_NOISE, rng), int(rng.integers(*DONOR_QUALITY)))
+    mask = _region(other, rng)
+    return _paste(host, other, mask), mask
 
 
 def _copy_move(host: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -247,8 +216,7 @@ def _recompress(image: np.ndarray, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def _save_jpeg(image: np.ndarray, path: Path, rng: np.random.Generator) -> None:
-    Image.fromarray(image).save(path, "JPEG", quality=int(rng.integers(*QUALITY)), subsampling=SUBSAMPLING)
-
-
-MAKERS: dict[str, Callable[[Path], None]] = {"casia-mini": make_casia_mini}
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "casia-mini": make_casia_mini,
+    "portraits-mini": make_portraits_mini,
+}

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from pathlib import PurePath
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import Pair
@@ -14,21 +15,25 @@ from workbook.curation.names import photographs
 PART_NAMES = ("train", "valid", "test")
 
 
-def group_pairs(pairs: Iterable[Pair]) -> list[list[Pair]]:
+Names = Iterable[tuple[str | PurePath, str | PurePath]]
+
+
+def group_pairs(pairs: Iterable[Pair], same: Names = ()) -> list[list[Pair]]:
     """The pairs in groups that share photographs, directly or through others; no split may part them.
+
+    Args:
+        pairs: what to group.
+        same: pairs of file names that are known to be one photograph.
 
     >>> from pathlib import Path
     >>> names = ["Sp_D_NNN_A_ani0001_ani0002_0001.jpg", "Au_ani_0002.jpg", "Au_ani_0003.jpg"]
     >>> [len(group) for group in group_pairs(Pair(Path(name)) for name in names)]
     [2, 1]
     """
-    leader: dict[str, str] = {}
+    leader = _joined(same)
 
     def find(identity: str) -> str:
-        while leader.setdefault(identity, identity) != identity:
-            leader[identity] = leader[leader[identity]]
-            identity = leader[identity]
-        return identity
+        return _leader(leader, identity)
 
     ordered = sorted(pairs, key=lambda pair: pair.image)
     for pair in ordered:
@@ -41,8 +46,29 @@ def group_pairs(pairs: Iterable[Pair]) -> list[list[Pair]]:
     return list(groups.values())
 
 
+def _joined(same: Names) -> dict[str, str]:
+    """From the ids of photographs that have several to the id that stands for them (see `_leader`)."""
+    leader: dict[str, str] = {}
+    for first, second in same:
+        one, other = (_leader(leader, photographs(name)[-1]) for name in (first, second))
+        leader[max(one, other)] = min(one, other)
+    return leader
+
+
+def _leader(leader: dict[str, str], identity: str) -> str:
+    """The id that stands for all that were joined to this one."""
+    while leader.setdefault(identity, identity) != identity:
+        leader[identity] = leader[leader[identity]]
+        identity = leader[identity]
+    return identity
+
+
 def split_pairs(
-    pairs: Iterable[Pair], fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0
+    pairs: Iterable[Pair],
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    *,
+    same: Names = (),
 ) -> list[list[Pair]]:
     """Split pairs into parts that share no photograph (donor or host); the same seed gives the same parts.
 
@@ -54,13 +80,15 @@ def split_pairs(
         pairs: what to split.
         fractions: the size of each part; they sum to 1.
         seed: another seed, another split.
+        same: pairs of file names that are one photograph under two ids, e.g.
+            `read_errata("casia-v2").duplicates`.
 
     Raises:
         DataError: fractions that are negative or do not sum to 1, or fewer groups than parts.
     """
     if any(fraction < 0 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-6:
         raise DataError(f"fractions {tuple(fractions)}: give numbers from 0 to 1 that sum to 1")
-    groups = group_pairs(pairs)
+    groups = group_pairs(pairs, same)
     wanted = sum(fraction > 0 for fraction in fractions)
     if len(groups) < wanted:
         raise DataError(
@@ -80,33 +108,39 @@ def split_pairs(
 
 
 def find_leaks(
-    parts: Mapping[str, Iterable[Pair]] | Sequence[Iterable[Pair]],
+    parts: Mapping[str, Iterable[Pair]] | Sequence[Iterable[Pair]], same: Names = ()
 ) -> dict[str, dict[str, list[Pair]]]:
     """The photographs that occur in more than one part: id -> part name -> the pairs made from it.
+
+    Args:
+        parts: part name -> pairs, or the parts of `split_pairs`.
+        same: pairs of file names that are one photograph under two ids.
 
     >>> from pathlib import Path
     >>> train, test = [Pair(Path("Au_ani_0001.jpg"))], [Pair(Path("Sp_S_NNN_A_ani0001_ani0001_0007.jpg"))]
     >>> list(find_leaks({"train": train, "test": test}))
     ['ani00001']
     """
+    leader = _joined(same)
     seen: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
     for name, part in _named(parts).items():
         for pair in part:
             for identity in photographs(pair.image):
-                seen[identity][name].append(pair)
+                seen[_leader(leader, identity)][name].append(pair)
     return {identity: dict(places) for identity, places in sorted(seen.items()) if len(places) > 1}
 
 
-def check_leak(parts: Mapping[str, Iterable[Pair]] | Sequence[Iterable[Pair]]) -> None:
+def check_leak(parts: Mapping[str, Iterable[Pair]] | Sequence[Iterable[Pair]], same: Names = ()) -> None:
     """Raise where two parts share a photograph, naming it and one image of it in each part.
 
     Args:
         parts: part name -> pairs, or the parts of `split_pairs`.
+        same: pairs of file names that are one photograph under two ids.
 
     Raises:
         DataError: a photograph is in more than one part.
     """
-    leaks = find_leaks(parts)
+    leaks = find_leaks(parts, same)
     for identity, places in leaks.items():
         (one, first), (other, second) = next(combinations(places.items(), 2))
         raise DataError(

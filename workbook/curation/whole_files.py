@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 
 def part_of(target: Path) -> Path:
     """Where a file grows until it is whole: beside it, hidden, so that no listing takes it for data."""
-    return target.with_name(f".{target.name[-80:]}.part")  # names may be as long as the file system allows
+    # A digest, since names may be as long as the file system allows, counted in bytes.
+    return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:24]}.part")
 
 
 def write_whole(target: Path, data: bytes) -> Path:
