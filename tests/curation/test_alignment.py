@@ -101,7 +101,7 @@ def test_a_shift_that_pushes_part_of_the_mask_over_the_border_is_named_to_the_pi
     mask[100:158, 40:150] = True
     tampered = host.copy()
     tampered[mask] = 255 - tampered[mask]
-    tampered[100:103, 40:150] = host[100:103, 40:150] + 3  # its upper edge was blended in
+    tampered[100, 40:150] = host[100, 40:150] + 20  # its upper edge shows, but not as much as the rest
     pictures = Image.fromarray(tampered), Image.fromarray(host)
     assert find_shift(*pictures, place(mask, mask.shape, (8, 0))) == (-8, 0)
 

@@ -217,7 +217,7 @@ def test_photographs_that_the_errata_know_twice_are_reported_once(tmp_path, make
 
 def test_a_size_that_the_errata_know_says_so(tmp_path, make):
     for folder in ("z13", "z14"):
-        make.save(tmp_path / f"images/{folder}/00030_fake.jpg", make.photograph(len(folder)))
+        make.save(tmp_path / f"images/{folder}/00030_fake.jpg", make.photograph(int(folder[1:])))
         make.save(tmp_path / f"masks/{folder}/00030_fake_mask.png", make.region((30, 40)))
     report = audit(tmp_path, errata="imd2020")
     told = {fault.image.parent.name: fault.detail.get("errata") for fault in report.faults}

@@ -46,7 +46,7 @@ class Errata:
 
     @functools.cached_property
     def _right_stems(self) -> dict[str, str]:
-        return {wrong.stem: right.stem for wrong, right in reversed(self.renames.items())}
+        return {wrong.stem: right.stem for wrong, right in reversed(list(self.renames.items()))}
 
     def note_of(self, image: PurePath) -> str | None:
         """What is known of an image's mask, for a fault that shows it: a note of the table, or its sizes."""

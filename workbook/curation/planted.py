@@ -195,7 +195,7 @@ def turned_photograph(image: Path, mask: Path) -> Truth:
 
 def duplicate_portrait(image: Path, mask: Path) -> Truth:
     """Store an image and its matte under a second name."""
-    second = f"{image.stem}-9"
+    second = f"{image.stem}_2"
     image.with_name(f"{second}.jpg").write_bytes(image.read_bytes())
     mask.with_name(f"{second}.png").write_bytes(mask.read_bytes())
     return {"kind": "duplicate_image", "duplicate": f"{second}.jpg"}
