@@ -158,6 +158,8 @@ def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
     """The authentic host of each tampered image that has one here: by `<stem>_au`, or by CASIA's host id."""
     pairs = list(pairs)
     by_stem = {pair.image.stem: pair.image for pair in pairs if pair.authentic}
+    if not by_stem:
+        return {}
     by_id = {
         photographs(image)[0]: image for stem, image in by_stem.items() if not stem.endswith(AUTHENTIC_SUFFIX)
     }
