@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+QUALITY = (90, 99)  # of the JPEG images as saved
 LUMA = (0.299, 0.587, 0.114)  # the weights of red, green and blue in brightness (ITU-R BT.601)
 COLOUR_BLUR = 2.0  # standard deviation in pixels
-QUALITY = (90, 99)  # of the JPEG images as saved
 SUBSAMPLING = 0  # colours at full resolution, so that a camera's colour noise survives
 
 

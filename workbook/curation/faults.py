@@ -153,7 +153,7 @@ def find_faults(
     unpaired = [Pair(path) for path in (*pairing.images_without_mask, *ambiguous_images)]
     orphan_masks = [Pair(path) for path in (*pairing.masks_without_image, *ambiguous_masks)]
     options = Options(pixels, soft, max_pixels)
-    groups = [*_groups(pairing.pairs), *((None, [pair]) for pair in (*unpaired, *orphan_masks))]
+    groups = [*_groups(pairing.pairs, options), *((None, [pair]) for pair in (*unpaired, *orphan_masks))]
     inspections = list(_inspect(groups, options, workers, progress))
     lonely = {pair.image for pair in orphan_masks}
     faults = [
@@ -190,9 +190,11 @@ def find_faults(
 Group = tuple[Path | None, list[Pair]]
 
 
-def _groups(pairs: list[Pair]) -> list[Group]:
+def _groups(pairs: list[Pair], options: Options) -> list[Group]:
     """The pairs by host, so that a host is decoded once for all images made from it."""
-    hosts = find_hosts(pairs)
+    hosts = find_hosts(pairs) if options.pixels else {}
+    if not hosts:
+        return [(None, [pair]) for pair in pairs]
     groups: dict[Path, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[hosts.get(pair.image, pair.image)].append(pair)

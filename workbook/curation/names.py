@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from workbook.core.pairs import MASK_SUFFIXES, Pair
@@ -61,7 +61,8 @@ class CasiaName:
         """The same with ids of the right length, and with D or S as the ids say."""
         digits = ID_DIGITS[self.prefix]
         donor, host = (f"{i[:3]}{int(i[3:]):0{digits}d}" for i in (self.donor, self.host))
-        return replace(self, kind="S" if donor == host else "D", donor=donor, host=host)
+        kind = "S" if donor == host else "D"
+        return CasiaName(self.prefix, kind, self.operations, donor, host, self.number)
 
 
 def image_stem(path: str | PurePath) -> str:
