@@ -63,7 +63,8 @@ def listed_metrics(metrics: Metrics) -> list[Metric | MetricCollection]:
 def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     """Metrics by their names, in order; the members of a collection one by one.
 
-    In a `MetricCollection` the keys of a dictionary are names (which it sorts), and `prefix` and `postfix` are kept.
+    In a `MetricCollection` the keys of a dictionary are names (which it sorts), and `prefix` and `postfix`
+    are kept.
 
     Raises:
         WorkbookError: two have one name, so that one would hide the other in a table; or no metrics.
