@@ -14,7 +14,7 @@ EXERCISES = (find_rule, size_cause, alpha_to_mask, choose_repair, group_images, 
 def progress() -> str:
     """How many of the notebook's exercises are solved, and which is next.
 
-    >>> progress()
-    '0 of 6 exercises solved; next: 1.1, find the pairing rule'
+    >>> "of 6 exercises solved" in progress()
+    True
     """
     return exercise.progress(EXERCISES)

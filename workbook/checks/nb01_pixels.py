@@ -64,8 +64,8 @@ alpha_to_mask = Exercise(
             "An opaque picture has the same alpha everywhere; then the mask is in the colours.",
         ),
         Mistake(
-            lambda rgba, soft: (_mask_of(rgba, True) > 0).astype(np.float32),
-            "A grey pixel is marked from 128 on, not from 1 on, and soft masks stay grey.",
+            lambda rgba, soft: _mask_of(rgba, True) if soft else np.sign(_mask_of(rgba, True)),
+            "A grey pixel is marked from 128 on, not from 1 on.",
         ),
         Mistake(
             lambda rgba, soft: _mask_of(rgba, True),
