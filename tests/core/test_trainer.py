@@ -7,6 +7,8 @@ import pytest
 import torch
 from small_training import Squares, fit, same, small_model, trainer, weights
 from torch import nn
+from torchmetrics import MetricCollection
+from torchmetrics.classification import BinaryAccuracy
 
 from workbook.core import PixelF1, Segmenter, SilentView, load_checkpoint
 from workbook.core.checkpoint import read_weights
@@ -173,3 +175,11 @@ def test_nothing_is_warned_about_in_an_ordinary_run(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(tmp_path, valid=Squares(9), metrics=[PixelF1()])
+
+
+def test_a_collection_of_metrics_trains_as_its_members_do(tmp_path):
+    members = [PixelF1(), BinaryAccuracy()]
+    _, alone = fit(tmp_path / "a", valid=Squares(9), metrics=members, epochs=1)
+    _, together = fit(tmp_path / "b", valid=Squares(9), metrics=MetricCollection(members), epochs=1)
+    scores = ["valid_loss", "pixel_f1", "binary_accuracy"]
+    assert together[scores].equals(alone[scores])

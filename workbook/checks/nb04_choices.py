@@ -56,8 +56,8 @@ def _draw_failures(rng: np.random.Generator) -> Iterator[Case]:
         wrong[:alarms] = 0.8
         yield wrong.view(10, 10), torch.zeros(10, 10)
     for number in range(40):
-        size = tuple(int(side) for side in rng.integers(2, 5 if number < 20 else 25, 2))
-        mask = draw_mask(rng, size)
+        height, width = (int(side) for side in rng.integers(2, 5 if number < 20 else 25, 2))
+        mask = draw_mask(rng, (height, width))
         yield draw_map(rng, mask), mask
 
 

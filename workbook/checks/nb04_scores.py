@@ -79,8 +79,8 @@ def _draw_f1(rng: np.random.Generator) -> Iterator[Case]:
     yield torch.tensor([[0.9, 0.9, 0.1]]), torch.tensor([[1.0, 0.3, 0.0]]), 0.5
     yield torch.tensor([[0.6, 0.9, 0.1]]), grid("##."), 0.75
     for number in range(60):
-        size = tuple(int(side) for side in rng.integers(1, 4 if number < 20 else 30, 2))
-        mask = draw_mask(rng, size, soft=number % 3 == 2)
+        height, width = (int(side) for side in rng.integers(1, 4 if number < 20 else 30, 2))
+        mask = draw_mask(rng, (height, width), soft=number % 3 == 2)
         yield draw_map(rng, mask), mask, float(rng.choice([0.0, 0.25, 0.5, 0.625, 0.75]))
 
 

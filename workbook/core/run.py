@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
-from torchmetrics import Metric
+from torchmetrics import Metric, MetricCollection
 
 from workbook.core.checkpoint import StateDict, fill_model
 from workbook.core.devices import loader_workers, make_accelerator
@@ -20,7 +20,7 @@ from workbook.core.loading import make_loader
 from workbook.core.logs import Logs, fingerprint, write_environment
 from workbook.core.memory import PeakMemory
 from workbook.core.meter import Meter
-from workbook.core.metrics import named_metrics
+from workbook.core.metrics import Metrics, listed_metrics, named_metrics
 from workbook.core.optimizer import MovingAverage, make_optimizer
 from workbook.core.progress import RunInfo, SilentView, TextView, View
 from workbook.core.run_folder import Progress, RunFolder, Saved, configuration
@@ -56,7 +56,7 @@ class Run:
     loader: DataLoader[Any]
     sampler: EpochSampler
     tests: dict[str, DataLoader[Any]]
-    metrics: list[Metric]
+    metrics: list[Metric | MetricCollection]
     watch: str
     higher: bool
     average: MovingAverage | None
@@ -137,7 +137,7 @@ def start_run(
     net: nn.Module,
     train_data: Any,
     valid_data: Any,
-    metrics: Sequence[Metric],
+    metrics: Metrics,
     watch: Watch,
     view: View | None,
     stop: Callable[[], bool],
@@ -149,7 +149,7 @@ def start_run(
     sampler: EpochSampler = loader.batch_sampler  # type: ignore[assignment]
     sets = valid_data if isinstance(valid_data, Mapping) else {} if valid_data is None else {"": valid_data}
     tests = {name: _loader(data, settings, accelerator, train=False) for name, data in sets.items()}
-    column, higher = watched(watch, list(metrics), list(tests))
+    column, higher = watched(watch, listed_metrics(metrics), list(tests))
     signature = read_signature(net)
     make_optimizer(
         net, lr=settings.lr, weight_decay=settings.weight_decay
@@ -181,7 +181,7 @@ def start_run(
         loader=loader,
         sampler=sampler,
         tests=tests,
-        metrics=list(metrics),
+        metrics=listed_metrics(metrics),
         watch=column,
         higher=higher,
         average=MovingAverage(net, settings.ema) if settings.ema else None,
@@ -220,7 +220,7 @@ def _loader(data: Any, settings: TrainSettings, accelerator: Any, *, train: bool
     )
 
 
-def watched(watch: Watch, metrics: list[Metric], tests: list[str]) -> tuple[str, bool]:
+def watched(watch: Watch, metrics: Metrics, tests: list[str]) -> tuple[str, bool]:
     """The column to watch and whether more of it is better.
 
     Args:

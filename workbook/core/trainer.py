@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,8 @@ from workbook.core.validation import Pictures, Stopped, check_sets, rank, score_
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torchmetrics import Metric
+
+    from workbook.core.metrics import Metrics
 
 
 class Trainer:
@@ -93,7 +94,7 @@ class Trainer:
         model: nn.Module,
         train_data: Any,
         valid_data: Any = None,
-        metrics: Sequence[Metric] = (),
+        metrics: Metrics = (),
         watch: Watch = None,
         view: View | None = None,
         *,
