@@ -126,6 +126,8 @@ def _unusual(picture: Image.Image) -> str | None:
     """What training code reads in different ways: several frames, or a mode other than grey, RGB or RGBA."""
     if picture.format in ("GIF", "WEBP", "PNG", "TIFF") and (count := frames(picture)) > 1:
         return f"animated: {count} frames"
+    if picture.mode in ("RGB", "L", "RGBA", "LA"):
+        return None
     return next((cause for modes, cause in UNUSUAL_MODES.items() if picture.mode.startswith(modes)), None)
 
 
