@@ -60,7 +60,7 @@ def moves(folder: Path) -> dict[str, Callable[[int], object]]:
         f"ThresholdSlider, {len(found)} images": lambda n: setattr(
             threshold.threshold, "value", n % 200 / 256
         ),
-        "RobustnessSlider, JPEG": lambda n: setattr(robust.strength, "value", 50 + n % 11 * 5),
+        "RobustnessSlider, JPEG": lambda n: setattr(robust.strength, "value", 50 + n % 6 * 10),
         "CheckpointCompare": lambda n: setattr(compare.number, "value", 1 + n % len(found)),
         "a matplotlib figure (show_predictions)": figure,
     }
