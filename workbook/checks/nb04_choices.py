@@ -44,6 +44,7 @@ def _draw_failures(rng: np.random.Generator) -> Iterator[Case]:
         region,
         torch.zeros(4, 4),
         torch.ones(4, 4),
+        grid("#...", ".##.", ".##.", "...."),
         grid("....", ".#..", "....", "...."),
         grid("....", ".##.", "....", "...."),  # just half of it
         grid("####", ".##.", ".##.", "...."),  # as much outside as inside
@@ -220,11 +221,7 @@ brighten = _OfImages(
         ),
         Mistake(
             _typed(lambda image, factor: _brightened(image, factor).float()),
-            "Levels and size are right, but the image must be uint8 again, as the model's input is read.",
-        ),
-        Mistake(
-            _typed(lambda image, factor: (image.float() * factor).round()),
-            "Levels end at 255, and the image must be uint8 again.",
+            "The levels are right so far, but the image must be uint8 again, as it is read from a file.",
         ),
         Mistake(
             _typed(
