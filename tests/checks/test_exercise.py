@@ -54,6 +54,27 @@ def test_a_picture_comes_with_the_counter_example():
     assert caught.value.picture == ((0,), 0, 1)
 
 
+def drains(answer):
+    return lambda x: list(answer(x))
+
+
+def generator_exercise():
+    mistakes = [Mistake(lambda x: iter(range(x + 1)), "One too many.")]
+    return Exercise("1.2", "counting", lambda x: list(range(x)), lambda rng: [(3,)], mistakes, wrap=drains)
+
+
+def test_an_answer_that_cannot_be_compared_is_wrapped():
+    exercise = generator_exercise()
+    exercise(lambda x: (i for i in range(x)))
+    assert exercise.passed
+    with pytest.raises(WrongAnswer, match="One too many"):
+        exercise(lambda x: (i for i in range(x + 1)))
+    with pytest.raises(NotDone):
+        exercise(stub)
+    with pytest.raises(WrongAnswer, match="7 where a function is expected"):
+        exercise(7)
+
+
 def test_progress_names_the_next():
     done, left = make(), make()
     done(lambda x: x * x)

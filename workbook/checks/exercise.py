@@ -42,6 +42,8 @@ class Exercise:
         tolerance: of numbers, absolute and relative.
         seconds: the time limit of one call.
         picture: draws a counter-example from `(case, expected, given)` as a Pillow image.
+        wrap: makes of an answer, or of a known mistake, a function whose result can be compared, where the
+            answer's own cannot: a model, a generator, or what it does to its input.
 
     >>> double = Exercise("0.1", "twice", lambda x: 2 * x, lambda rng: [(1,), (3,)],
     ...                   [Mistake(lambda x: x * x, "That is the square.")])
@@ -58,6 +60,7 @@ class Exercise:
     tolerance: float = 1e-6
     seconds: float = SECONDS
     picture: Callable[[Case, Any, Any], Any] | None = None
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
     passed: bool = field(default=False, init=False)
 
     def __call__(self, answer: Any, seed: int = 0) -> Passed:
@@ -70,7 +73,7 @@ class Exercise:
         self.passed = False
         count = 0
         for case in self.draw(np.random.default_rng(seed)):
-            given = call_answer(answer, case, self.where, self.seconds)
+            given = self._call(answer, case)
             expected = self.reference(*case)
             if wrong := difference(expected, given, self.tolerance):
                 raise self._wrong(case, expected, given, wrong)
@@ -82,6 +85,11 @@ class Exercise:
     def where(self) -> str:
         """How messages begin."""
         return f"Exercise {self.number}"
+
+    def _call(self, answer: Any, case: Case) -> Any:
+        if self.wrap is not None and callable(answer):
+            answer = self.wrap(answer)
+        return call_answer(answer, case, self.where, self.seconds)
 
     def _wrong(self, case: Case, expected: Any, given: Any, wrong: str) -> WrongAnswer:
         inputs = ", ".join(map(short, case))
@@ -95,7 +103,7 @@ class Exercise:
         """The hint of the first known mistake that answers this input as the answer did."""
         for mistake in self.mistakes:
             try:
-                theirs = call_answer(mistake.answer, case, self.where, self.seconds)
+                theirs = self._call(mistake.answer, case)
             except (WrongAnswer, NotDone):
                 continue
             if difference(expected, theirs, self.tolerance) and _same(theirs, given, self.tolerance):
