@@ -70,7 +70,7 @@ def _unbroken(case: Mapping[str, Any]) -> dict[str, Any]:
     """Adam by its formulas (Kingma and Ba, ICLR 2015), without a stop."""
     numbers, first, second = [case["weight"], 0.0], [0.0, 0.0], [0.0, 0.0]
     for step, pixels in enumerate(case["batches"]):
-        _, *slopes = loss_and_slopes(*numbers, pixels)
+        _, *slopes = loss_and_slopes(numbers[0], numbers[1], pixels)
         for i, slope in enumerate(slopes):
             first[i] = BETAS[0] * first[i] + (1 - BETAS[0]) * slope
             second[i] = BETAS[1] * second[i] + (1 - BETAS[1]) * slope**2
