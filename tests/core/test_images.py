@@ -183,3 +183,13 @@ def test_the_published_masks_of_casia_v1():
                 levels = mask_levels(image)
             assert ((levels > 127) == (mean > 127.5)).all(), name
             assert 0 < (levels > 127).mean() < 1, name
+
+
+def test_a_matte_over_a_grey_photograph_is_in_its_alpha():
+    rng = np.random.default_rng(0)
+    photograph = np.repeat(rng.integers(20, 230, (8, 12, 1), dtype=np.uint8), 3, axis=2)
+    matte = np.clip(np.linspace(-300, 500, 12), 0, 255).astype(np.uint8)[None].repeat(8, 0)
+    rgba = np.dstack([photograph, matte])
+    assert np.array_equal(mask_levels(Image.fromarray(rgba)), matte)
+    mask = np.dstack([matte, matte, matte, photograph[..., 0]])
+    assert np.array_equal(mask_levels(Image.fromarray(mask)), matte)
