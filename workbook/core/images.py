@@ -65,8 +65,8 @@ def mask_levels(image: Image.Image) -> np.ndarray:
     - Grey and RGB: the luminance. 1-bit: 0 and 255. 16-bit and float: scaled to 8 bits.
     - Levels 0 and 1 only, in a lossless file: the mask is coded 0/1, and 1 becomes 255.
     - Palette: its greys where all colours in use are grey, else (classes) every index but 0 is 255.
-    - With alpha: alpha, where it varies and the colours say nothing (they are constant, or a photograph, be it a
-      grey one); else the luminance.
+    - With alpha: alpha, where it varies and the colours say nothing (constant, or a photograph, also a grey
+      one); else the luminance.
 
     >>> mask_levels(Image.fromarray(np.array([[0, 1]], dtype=np.uint8))).tolist()
     [[0, 255]]
@@ -97,7 +97,7 @@ def _levels_beside_alpha(rgba: np.ndarray) -> np.ndarray:
 
 
 def _extreme(levels: np.ndarray) -> float:
-    """The share of pixels that are black or white: near 1 in a mask, also in a soft one, low in a photograph."""
+    """The share of pixels that are black or white: near 1 in a mask, low in a photograph."""
     return float(((levels == 0) | (levels == 255)).mean())
 
 
