@@ -1,6 +1,8 @@
 import pytest
 import torch
+from accelerate.state import PartialState
 
+from workbook.core import devices
 from workbook.core.devices import best_precision, loader_workers, make_accelerator
 from workbook.core.errors import WorkbookError
 from workbook.core.settings import TrainSettings
@@ -9,6 +11,18 @@ from workbook.core.settings import TrainSettings
 def test_one_trainers_precision_does_not_stick_to_the_next():
     for precision, expected in (("bf16", "bf16"), ("fp32", "no"), ("bf16", "bf16")):
         assert make_accelerator(TrainSettings(precision=precision, device="cpu")).mixed_precision == expected
+
+
+def test_a_run_on_the_cpu_does_not_keep_the_next_one_there(monkeypatch):
+    make_accelerator(TrainSettings(device="cpu"))
+    forgotten = []
+    reset = PartialState._reset_state
+    monkeypatch.setattr(PartialState, "_reset_state", lambda: (forgotten.append(1), reset()))
+    make_accelerator(TrainSettings(device="cpu"))
+    assert not forgotten
+    monkeypatch.setattr(devices, "_has_gpu", lambda: True)
+    make_accelerator(TrainSettings())
+    assert forgotten
 
 
 def test_fp16_is_refused_on_a_cpu():

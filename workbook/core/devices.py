@@ -25,7 +25,7 @@ def make_accelerator(settings: TrainSettings) -> Any:
     cpu = settings.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU") or not _has_gpu()
     # Accelerate keeps the precision and device it first saw in a process; another trainer may want others.
     AcceleratorState._reset_state()
-    if cpu and PartialState._shared_state and PartialState().device.type != "cpu":
+    if PartialState._shared_state and cpu != (PartialState().device.type == "cpu"):
         PartialState._reset_state()
     device = PartialState(cpu=cpu).device
     precision = settings.precision if settings.precision != "auto" else best_precision(device)
