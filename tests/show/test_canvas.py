@@ -155,3 +155,30 @@ def test_a_grid_takes_the_place_of_axes_in_a_figure_of_ones_own():
     with pytest.raises(DataError, match="ax stands in no grid"):
         grid(1, 1, ax=figure.add_axes((0, 0, 0.1, 0.1)))
     plt.close(figure)
+
+
+def test_few_colours_keep_those_of_legends():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(100, 160, (300, 400, 3)).astype(np.uint8)  # a picture of many browns
+    legend = [canvas.rgb(colour) for colour in (*canvas.CYCLE, canvas.YELLOW)]
+    for number, colour in enumerate(legend):
+        pixels[:4, 4 * number : 4 * number + 4] = colour
+    few = canvas.few_colours(Image.fromarray(pixels))
+    assert len(few.getcolors()) <= 256
+    kept = np.asarray(few.convert("RGB"))
+    for number, colour in enumerate(legend):
+        assert (kept[:4, 4 * number : 4 * number + 4] == colour).all()
+    assert np.abs(kept.astype(int) - pixels).mean() < 12  # and the picture is what it was
+
+
+@pytest.mark.parametrize("layout", ["compressed", "none"])
+def test_a_title_stands_above_the_axes(layout):
+    figure = canvas.new_figure(4, 3, "all of them", layout=layout)
+    if layout == "none":
+        figure.subplots_adjust(top=0.7)
+    panel = figure.add_subplot(1, 1, 1)
+    panel.set_title("one of them")
+    figure.savefig(BytesIO())  # lays it out
+    title = figure._suptitle.get_window_extent()
+    assert title.y0 >= panel.title.get_window_extent().y1
+    assert title.y1 <= figure.bbox.y1

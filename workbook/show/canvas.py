@@ -54,8 +54,16 @@ class NotebookFigure(Figure):
 
 
 def few_colours(picture: Image.Image) -> Image.Image:
-    """A picture in 256 colours, always the same ones for the same picture."""
-    return picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    """A picture in 256 colours, always the same ones for the same picture; those of `CYCLE` stay as they are.
+
+    Else a legend's yellow, a few pixels of a large picture, would become the brown that it has most of.
+    """
+    own = [*CYCLE, YELLOW]
+    whole = picture.convert("RGB")
+    few = whole.quantize(256 - len(own), dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*few, *(int(level) for colour in own for level in rgb(colour))])
+    return whole.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def rgb(colour: str) -> NDArray[np.float64]:
@@ -72,7 +80,9 @@ def new_figure(width: float, height: float, title: str | None = None, **how: Any
     # Not pyplot's: were an error to follow, it would show the empty figure at the end of the cell.
     figure = NotebookFigure(figsize=(width, height), dpi=DPI, **(how or {"layout": "compressed"}))
     if title:
-        figure.suptitle(title, fontsize=10, y=1 - 0.06 / height, va="top")
+        # A layout keeps room for a title only where it may place it.
+        place = {"y": 1 - 0.06 / height, "va": "top"} if figure.get_layout_engine() is None else {}
+        figure.suptitle(title, fontsize=10, **place)
     return figure
 
 
