@@ -58,12 +58,17 @@ def few_colours(picture: Image.Image) -> Image.Image:
 
     Else a legend's yellow, a few pixels of a large picture, would become the brown that it has most of.
     """
-    own = [*CYCLE, YELLOW]
+    own = [rgb(colour).astype(np.uint8) for colour in (*CYCLE, YELLOW)]
     whole = picture.convert("RGB")
-    few = whole.quantize(256 - len(own), dither=Image.Dither.NONE).getpalette() or []
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([*few, *(int(level) for colour in own for level in rgb(colour))])
-    return whole.quantize(palette=palette, dither=Image.Dither.NONE)
+    few = whole.quantize(256 - len(own), dither=Image.Dither.NONE)
+    pixels, places = np.asarray(whole), np.array(few)  # (H, W, 3), (H, W)
+    palette = np.resize(few.getpalette() or [0], (256, 3)).astype(np.uint8)
+    for place, colour in enumerate(own, start=256 - len(own)):
+        palette[place] = colour
+        places[(pixels == colour).all(axis=2)] = place
+    kept = Image.fromarray(places)
+    kept.putpalette(palette.tobytes())
+    return kept
 
 
 def rgb(colour: str) -> NDArray[np.float64]:
