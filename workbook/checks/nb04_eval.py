@@ -13,7 +13,7 @@ EXERCISES = (pixel_f1, two_scores, read_failure, honest_f1, brighten)
 def progress() -> str:
     """How many exercises of notebook 4 are solved, and which is next.
 
-    >>> progress()
-    '0 of 5 exercises solved; next: 4.1, pixel F1 by hand'
+    >>> "of 5 exercises solved" in progress()
+    True
     """
     return exercise.progress(EXERCISES)
