@@ -22,11 +22,9 @@ lab: .venv/.installed  ## set up, write the embedded dataset, open JupyterLab; A
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT) $(ARGS)
 
 # The notebooks come late and alone: beside other work on two cores, training takes five times as long.
-# The browser comes last, because it opens notebook 4 on the run that nbval leaves.
-test: lint  ## set up, then lint, unit tests, doctests, the notebooks, and a browser where Chromium is
+test: lint  ## set up, then lint, unit tests, doctests and the notebooks
 	$(BIN)/pytest -n 2 --dist loadscope -m "not browser" workbook tests
 	$(BIN)/pytest --nbval notebooks
-	$(BIN)/pytest -m "browser and not slow" tests/browser
 
 test-browser: .venv/.installed  ## all notebooks and widgets in JupyterLab in headless Chromium; screenshots in build/browser
 	$(BIN)/pytest -m browser tests/browser

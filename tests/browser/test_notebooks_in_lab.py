@@ -1,8 +1,7 @@
 """The notebooks in a real JupyterLab: Run All, no error, and each widget that they show answers to a key.
 
-In one folder and in order, because notebook 4 evaluates the run that notebook 3 leaves. Training takes
-minutes: `make test` copies the run and the data that nbval has left in `notebooks/` and passes over
-notebook 3, whose cells nbval has just executed; `make test-browser` opens notebook 3 too (marked `slow`).
+In one folder and in order, because notebook 4 evaluates the run that notebook 3 leaves. Data and runs that an
+earlier execution left in `notebooks/` are copied along.
 """
 
 import shutil
