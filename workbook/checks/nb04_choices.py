@@ -12,7 +12,6 @@ from torch import Tensor
 
 from workbook.checks.exercise import Case, Exercise, Mistake
 from workbook.checks.nb04_scores import draw_map, draw_mask, grid, pixels_of
-from workbook.checks.verdict import Passed
 
 # 4.3
 
@@ -163,15 +162,8 @@ honest_f1 = Exercise(
 # 4.5
 
 
-class _OfImages(Exercise):
-    """An exercise whose answers make images: their type counts as much as their levels."""
-
-    def __call__(self, answer: Any, seed: int = 0) -> Passed:
-        return super().__call__(_typed(answer) if callable(answer) else answer, seed)
-
-
 def _typed(answer: Callable[[Tensor, float], Any]) -> Callable[[Tensor, float], Any]:
-    """An answer that says the type of its image besides."""
+    """An answer that says the type of its image besides: the type counts as much as the levels."""
 
     def typed(image: Tensor, factor: float) -> Any:
         made = answer(image, factor)
@@ -203,32 +195,29 @@ def _draw_images(rng: np.random.Generator) -> Iterator[Case]:
         yield levels, float(rng.choice([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 3]))
 
 
-brighten = _OfImages(
+brighten = Exercise(
     "4.5",
     "a perturbation",
     _typed(_brightened),
     _draw_images,
     [
         Mistake(
-            _typed(lambda image, factor: _brightened(image, factor, lambda value: round(value) % 256)),
+            lambda image, factor: _brightened(image, factor, lambda value: round(value) % 256),
             "255 is the brightest level; above it uint8 begins again at 0. Clamp before you turn to uint8.",
         ),
         Mistake(
-            _typed(
-                lambda image, factor: _brightened(image, factor, lambda value: min(255, math.floor(value)))
-            ),
+            lambda image, factor: _brightened(image, factor, lambda value: min(255, math.floor(value))),
             "Levels were cut off where they should be rounded: an image that is to grow no darker does.",
         ),
         Mistake(
-            _typed(lambda image, factor: _brightened(image, factor).float()),
+            lambda image, factor: _brightened(image, factor).float(),
             "The levels are right so far, but the image must be uint8 again, as it is read from a file.",
         ),
         Mistake(
-            _typed(
-                lambda image, factor: _brightened(image, 1, lambda value: min(255, round(value + factor)))
-            ),
+            lambda image, factor: _brightened(image, 1, lambda value: min(255, round(value + factor))),
             "Multiply by the factor; adding it hardly changes a level.",
         ),
     ],
     hint="Compute in floats, round, keep to 0 ... 255, and return uint8 of the same size.",
+    wrap=_typed,
 )
