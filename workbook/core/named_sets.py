@@ -37,7 +37,7 @@ def named_sets(datasets: Any, size: Size = None, fit: Fit = "resize") -> dict[st
     """
     if isinstance(datasets, Mapping):
         found = {str(name): _dataset(data, size, fit) for name, data in datasets.items()}
-    elif isinstance(datasets, str | os.PathLike) and (several := _read_sets(Path(datasets))) is not None:
+    elif isinstance(datasets, str | os.PathLike) and (several := read_sets(Path(datasets))) is not None:
         found = {name: _dataset(path, size, fit) for name, path in several.items()}
     else:
         found = {_name(datasets): _dataset(datasets, size, fit)}
@@ -46,8 +46,15 @@ def named_sets(datasets: Any, size: Size = None, fit: Fit = "resize") -> dict[st
     return found
 
 
-def _read_sets(file: Path) -> dict[str, Path] | None:
-    """A JSON dictionary from names to paths; None where the path is something else."""
+def read_sets(file: Path) -> dict[str, Path] | None:
+    """A JSON dictionary from names to paths (IMDL-BenCo's `test_datasets.json`); None for anything else.
+
+    Args:
+        file: its relative paths count from its folder.
+
+    Raises:
+        DataError: an entry is no path.
+    """
     if file.suffix.lower() != ".json" or not file.is_file():
         return None
     try:

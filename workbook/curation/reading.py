@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from workbook.core.balanced import BalancedDataset
 from workbook.core.datasets import JsonDataset, ManiDataset, PairDataset
 from workbook.core.errors import DataError
+from workbook.core.named_sets import read_sets
 from workbook.curation.layouts import find_pairs
 
 PathLike = str | os.PathLike[str]
@@ -58,16 +59,11 @@ def open_sets(paths: Sequence[PathLike], **options: Any) -> dict[str, Dataset[An
     """
     named: list[tuple[str, Path]] = []
     for path in map(Path, paths):
-        content = _content(path) if path.suffix.lower() == ".json" and not path.is_dir() else None
-        if isinstance(content, dict):
-            for name, entry in content.items():
-                if not isinstance(entry, str):
-                    raise DataError(
-                        f"{path}: {name!r} is {entry!r}; write the path of a folder or a JSON list"
-                    )
-                named.append((name, path.parent / entry))
+        if (several := read_sets(path)) is not None:
+            named += several.items()
         else:
-            named.append((path.resolve().stem if content is not None else path.resolve().name, path))
+            is_list = path.suffix.lower() == ".json" and not path.is_dir()
+            named.append((path.resolve().stem if is_list else path.resolve().name, path))
     names = [name for name, _ in named]
     for name in names:
         if names.count(name) > 1:
