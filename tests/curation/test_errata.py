@@ -1,7 +1,11 @@
+import io
+import zipfile
+
 import pytest
+from PIL import Image
 
 from workbook.core.errors import DataError
-from workbook.curation.errata import errata_names, read_errata
+from workbook.curation.errata import errata_names, image_sizes, read_errata
 from workbook.curation.names import CasiaName, name_contradiction
 
 
@@ -43,3 +47,32 @@ def test_duplicates_are_published_authentic_images(shared):
     published = set((shared / "casia2/au_list.txt").read_text().split())
     for pair in read_errata("casia-v2").duplicates:
         assert set(pair) <= published
+
+
+def test_zipping_casia_v1_s_listings_gives_567_images_a_wrong_mask_and_a_size_check_passes_505():
+    sizes, errata = image_sizes("casia-v1"), read_errata("casia-v1")
+    masks = [name for name in sorted(sizes) if name not in errata.without_mask]
+    mask_size = sizes | {name: both[1] for name, both in errata.sizes.items()}
+    wrong = [(image, mask) for image, mask in zip(sorted(sizes), masks, strict=False) if image != mask]
+    assert (len(sizes), len(wrong)) == (921, 567)
+    assert sum(sizes[image] == mask_size[mask] for image, mask in wrong) == 505
+
+
+def test_image_sizes_are_those_of_the_published_masks(shared):
+    expected = {}
+    with zipfile.ZipFile(shared / "casia1/CASIA 1.0 groundtruth.zip") as archive:
+        for name in archive.namelist():
+            if name.endswith(".png"):
+                stem = name.rsplit("/", 1)[1].removesuffix(".png").removesuffix("_gt")
+                with Image.open(io.BytesIO(archive.read(name))) as mask:
+                    expected[f"{stem}.jpg"] = mask.size[::-1]
+    errata = read_errata("casia-v1")
+    expected |= {name: both[0] for name, both in errata.sizes.items()}
+    found = image_sizes("casia-v1")
+    assert {name: size for name, size in found.items() if name not in errata.without_mask} == expected
+
+
+@pytest.mark.parametrize("name", ["casia-v2", "../casia-v1"])
+def test_sizes_of_images_that_are_not_listed(name):
+    with pytest.raises(DataError, match="there is one of casia-v1"):
+        image_sizes(name)

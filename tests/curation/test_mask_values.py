@@ -105,7 +105,10 @@ def test_a_grey_photograph_with_a_matte_is_read_from_its_alpha(make, shown):
         assert np.array_equal(read_mask(form, soft=True).values, np.asarray(matte))
 
 
-def test_samples_are_equal_for_equal_masks_only(binary):
-    one, other = read_mask(binary), read_mask(binary.convert("RGB"))
-    assert one.sample() == other.sample()
-    assert one.sample() != read_mask(binary.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).sample()
+@pytest.mark.parametrize("mode", ["L", "RGB", "1", "F"])
+def test_the_marked_share_is_that_of_the_pixels(binary, mode):
+    share = float((np.asarray(binary) >= 128).mean())
+    picture = Image.fromarray(np.asarray(binary).astype(np.float32)) if mode == "F" else binary.convert(mode)
+    assert read_mask(picture).area == pytest.approx(share)
+    grey = binary.point(lambda value: value // 2 + 20)
+    assert read_mask(grey).area == pytest.approx(share)

@@ -10,6 +10,7 @@ from .corrections import Plan as Plan
 from .corrections import make_plan as make_plan
 from .errata import Errata as Errata
 from .errata import errata_names as errata_names
+from .errata import image_sizes as image_sizes
 from .errata import read_errata as read_errata
 from .errata_plans import errata_plan as errata_plan
 from .faults import Fault as Fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import json
 from collections.abc import Mapping
@@ -94,3 +95,24 @@ def read_errata(name: str) -> Errata:
         duplicates=tuple((first, second) for first, second in table["duplicates"]),
         notes={row["image"]: row["note"] for row in table["other"]},
     )
+
+
+def image_sizes(name: str) -> dict[str, tuple[int, int]]:
+    """The tampered images of a published dataset by their correct names, each with its (height, width).
+
+    Enough to see what a pairing rule would do to that dataset, without a download. The sizes are those of the
+    published masks, corrected by the errata; that of the one image without a mask follows from how many pairs
+    pass a check of the sizes where both listings are zipped.
+
+    Raises:
+        DataError: no such listing; only `"casia-v1"` has one.
+
+    >>> sizes = image_sizes("casia-v1")
+    >>> len(sizes), sizes["Sp_D_CND_A_pla0005_pla0023_0281.jpg"]
+    (921, (256, 384))
+    """
+    file = resources.files(_TABLES).joinpath(f"{name}-images.csv")
+    if name not in errata_names() or not file.is_file():
+        raise DataError(f"no listing of the images of {name!r}; there is one of casia-v1")
+    rows = csv.DictReader(file.read_text("utf-8").splitlines())
+    return {row["image"]: (int(row["height"]), int(row["width"])) for row in rows}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,14 +59,14 @@ class Inspection:
         pair: the pair.
         findings: its faults.
         key: equal for images of equal pixels; None where the image was not decoded.
-        mask_key: a sample, equal for masks of equal values; None where the mask was not decoded.
+        mask_key: width, height and marked share, equal for equal masks; None where the mask was not decoded.
         host: the authentic image that it was compared with.
     """
 
     pair: Pair
     findings: list[Finding] = field(default_factory=list)
     key: SampleKey | None = None
-    mask_key: Hashable = None
+    mask_key: tuple[int, int, float] | None = None
     host: Path | None = None
 
 
@@ -159,7 +158,7 @@ def _look_at_mask(
         detail = {"file": "mask", "cause": f"animated: {count + 1} frames"}
         findings.append(("unreadable", detail, "binarise"))
     reading = read_mask(decode(mask), soft=options.soft)
-    inspection.mask_key = reading.sample()
+    inspection.mask_key = (mask.width, mask.height, reading.area)
     findings += reading.findings
     if mask_size != size and not as_shown:
         evidence, repairs = _choose_repair(reading.values, picture, host)
@@ -168,7 +167,8 @@ def _look_at_mask(
         findings.append(fault)
         if not repairs:
             return findings
-    sound = not findings and 0 < reading.area <= INVERTED_AREA  # as most are; spares passes over its pixels
+    # As most are; spares passes over its pixels.
+    sound = not findings and not options.soft and 0 < reading.area <= INVERTED_AREA
     if sound and mask_size == size:
         return (
             []

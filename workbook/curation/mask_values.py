@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,22 +24,17 @@ class MaskReading:
     Attributes:
         picture: the mask in mode L, 0 to 255, soft where the mask is.
         findings: the faults of its coding.
-        area: the marked share, 0 to 1; NaN where it was not counted on the way.
+        area: the marked share, 0 to 1.
     """
 
     picture: Image.Image
     findings: list[Finding]
-    area: float = math.nan
+    area: float
 
     @functools.cached_property
     def values(self) -> np.ndarray:
         """The mask as uint8 (H, W); made when asked for, since most masks turn out sound without it."""
         return np.asarray(self.picture)
-
-    def sample(self) -> tuple[int, int, bytes]:
-        """Width, height and a grid of pixels: equal for equal masks."""
-        grid = self.picture.resize((32, 32), Image.Resampling.NEAREST)
-        return self.picture.width, self.picture.height, grid.tobytes()
 
 
 def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
@@ -70,7 +64,7 @@ def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
         cause = coding or _cause_of_grey(values, levels)
         detail = {"cause": cause, "grey_pixels": grey_pixels, "levels": len(levels)}
         findings.append(("not_binary", detail, "binarise"))
-    return MaskReading(Image.fromarray(values), findings)
+    return MaskReading(Image.fromarray(values), findings, float((values >= THRESHOLD).mean()))
 
 
 def judge_content(marked: np.ndarray) -> list[Finding]:
