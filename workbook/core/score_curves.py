@@ -78,10 +78,12 @@ def pixel_ranks(
     """
     for pred, truth, real in _each_image(pred_mask, mask, shape_mask):
         levels = _histogram(_levels(pred), truth, real, LEVELS)
-        positives, negatives = levels
+        # Whole numbers in double, exact up to 2^53: three times as fast on a CPU, and not all devices have it.
+        positives, negatives = levels.cpu().double()
+        won = ranks(positives, negatives)
         if _is_coarse(positives, negatives):
-            positives, negatives = _exact_levels(pred, truth, real)
-        yield torch.stack(ranks(positives, negatives)), levels
+            won = ranks(*_exact_levels(pred, truth, real))
+        yield torch.stack(won).long().to(levels.device), levels
 
 
 def step_counts(pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None) -> Tensor:
@@ -121,17 +123,17 @@ def _is_coarse(positives: Tensor, negatives: Tensor) -> bool:
 
     A level's pairs count as ties: where its pixels have no order, an error of Mann and Whitney's variance.
     """
-    positives, negatives = positives.float(), negatives.float()
     all_pairs = positives.sum() * negatives.sum()
     positives, negatives = positives[1:-1], negatives[1:-1]  # exactly 0 and exactly 1 are true ties
     pairs = positives * negatives
-    variance = (pairs * (positives + negatives + 1)).sum() / 12
+    variance = torch.dot(pairs, positives + negatives + 1) / 12
     return bool((pairs.amax() > HEAVY * all_pairs) | (variance > (SPREAD * all_pairs) ** 2))
 
 
 def _histogram(levels: Tensor, truth: Tensor, real: Tensor | None, number: int) -> Tensor:
     """(pixels,) each -> (2, number) int64: tampered pixels and authentic pixels at each level."""
-    cell = levels.add(torch.as_tensor(above(truth, 0.5)).int(), alpha=-number).add_(number)
+    authentic = torch.as_tensor(above(truth, 0.5)).logical_not()
+    cell = levels.add(authentic.int(), alpha=number)
     if real is not None:
         cell = torch.where(torch.as_tensor(above(real, 0.5)), cell, 2 * number)  # padding into its own cell
     return torch.bincount(cell, minlength=2 * number + 1)[: 2 * number].view(2, number)
