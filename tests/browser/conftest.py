@@ -1,5 +1,6 @@
 """A JupyterLab in a folder of its own, reached by this machine only, and a headless Chromium."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -135,11 +136,13 @@ class OpenNotebook:
         self.page.locator(".jp-Notebook").first.click(position={"x": 3, "y": 3})
         self.page.keyboard.press("Control+s")
         end = time.monotonic() + PATIENCE
-        while (self.lab.folder / self.name).stat().st_mtime_ns == before:
+        while True:
+            if (self.lab.folder / self.name).stat().st_mtime_ns != before:
+                with contextlib.suppress(nbformat.reader.NotJSONError):  # it is being written
+                    return self.lab.read(self.name)
             if time.monotonic() > end:
                 raise RuntimeError(f"{self.name}: was not saved")
             time.sleep(0.1)
-        return self.lab.read(self.name)
 
     def panels(self):
         """The widgets of the workbook that are on the page."""
