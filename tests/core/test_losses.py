@@ -1,6 +1,7 @@
 """The losses: values by hand, both ends of empty and full masks, half precision, padding, gradients."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -178,6 +179,25 @@ def test_a_weighted_sum_takes_losses_from_elsewhere():
     assert loss(preds, target).item() == pytest.approx(
         3 * parts["bce"].item() + 0.5 * parts["l1_loss"].item()
     )
+
+
+def test_a_part_without_a_gradient_is_warned_of_once():
+    class HardIoU(torch.nn.Module):
+        def forward(self, preds, target):
+            return ((preds > 0.5) != (target > 0.5)).float().mean()
+
+    preds, target = batch()
+    loss = WeightedSum((BCE(), 1.0), (HardIoU(), 1.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss(preds, target)  # no gradient is wanted in a test
+        WeightedSum((BCE(), 1.0), (Dice(), 1.0))(preds.clone().requires_grad_(), target)
+    preds.requires_grad_()
+    with pytest.warns(UserWarning, match="WeightedSum: hard_iou carries no gradient"):
+        loss(preds, target)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss(preds, target)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Computed in float32 whatever comes in, because a bfloat16 has no number between 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -206,6 +207,9 @@ class EdgeWeighted(MaskLoss):
 class WeightedSum(nn.Module):
     """A sum of losses by weights; a loss from elsewhere, `loss(preds, target)`, may be among them.
 
+    A part that carries no gradient, because it counts thresholded pixels, is warned of once: in the sum it
+    changes the number and nothing else.
+
     Args:
         *parts: pairs `(loss, weight)`.
 
@@ -225,11 +229,25 @@ class WeightedSum(nn.Module):
             )
         self.losses = nn.ModuleList(loss for loss, _ in parts)
         self.weights = [float(weight) for _, weight in parts]
+        self._warned = False
 
     def forward(self, preds: Tensor, target: Tensor, shape_mask: Tensor | None = None) -> Tensor:
         """The weighted sum; arguments as `MaskLoss.forward`."""
-        values = self.parts(preds, target, shape_mask).values()
+        parts = self.parts(preds, target, shape_mask)
+        if preds.requires_grad and not self._warned:
+            self._warn_of_idle(parts)
+        values = parts.values()
         return torch.stack([weight * value for weight, value in zip(self.weights, values, strict=True)]).sum()
+
+    def _warn_of_idle(self, parts: dict[str, Tensor]) -> None:
+        idle = [name for name, value in parts.items() if not value.requires_grad]
+        if idle:
+            self._warned = True
+            warnings.warn(
+                f"WeightedSum: {', '.join(idle)} carries no gradient and teaches nothing; compute it from "
+                "probabilities, not from a thresholded, detached or .item() value",
+                stacklevel=4,
+            )
 
     def parts(self, preds: Tensor, target: Tensor, shape_mask: Tensor | None = None) -> dict[str, Tensor]:
         """Each loss by its name, unweighted: one curve each."""
