@@ -18,6 +18,20 @@ def test_norms_and_biases_are_not_decayed_and_frozen_weights_are_left_out():
         make_optimizer(model.requires_grad_(False), lr=0.1, weight_decay=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("AdamW", 2 - 0.1 * 1 - 0.1 * 0.5 * 2), ("Adam", 2 - 0.1 * 1), ("SGD", 2 - 0.1 * (3 + 0.5 * 2))],
+)
+def test_one_step_of_each_by_hand(name, expected):
+    # weight 2, gradient 3, rate 0.1, decay 0.5; the first step of Adam has the length of the rate
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 2.0)
+    optimizer = make_optimizer(model, lr=0.1, weight_decay=0.5, name=name)
+    model.weight.grad = torch.full((1, 1), 3.0)
+    optimizer.step()
+    assert model.weight.item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_average_by_hand():
     model = nn.Linear(1, 1, bias=False)
     model.weight.data.fill_(0.0)

@@ -115,6 +115,11 @@ def test_differences_are_of_what_changes_the_result():
     assert differ(old, {"settings": {"epochs": 4}, "batch": 16, "model": "B"}) == [
         "epochs: 3 → 4", "batch: 8 → 16", "model: A → B",
     ]  # fmt: skip
+    # a run of before there was a choice of optimisers
+    assert differ(old, old | {"settings": old["settings"] | {"optimizer": "AdamW"}}) == []
+    assert differ(old, old | {"settings": old["settings"] | {"optimizer": "SGD"}}) == [
+        "optimizer: AdamW → SGD"
+    ]
 
 
 def test_a_model_is_described_by_its_structure_and_its_forward():

@@ -10,7 +10,7 @@ from torch import nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import BinaryAccuracy
 
-from workbook.core import PixelF1, Segmenter, SilentView, load_checkpoint
+from workbook.core import PixelF1, Segmenter, SilentView, WorkbookError, load_checkpoint
 from workbook.core.checkpoint import read_weights
 
 pytestmark = pytest.mark.usefixtures("frozen")
@@ -152,6 +152,16 @@ def test_other_settings_train_too_and_give_the_model_back_as_it_came(tmp_path, s
     assert history["loss"].notna().all()
     assert set(model.__dict__) == before
     assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+def test_the_optimizer_of_the_settings_takes_the_steps(tmp_path):
+    ended = {}
+    for name in ("AdamW", "Adam", "SGD"):
+        made, _ = fit(tmp_path, name=name, optimizer=name, epochs=1)
+        ended[name] = weights(made.folder)["net.0.weight"]
+    assert not any(ended[one].equal(ended[other]) for one, other in (("AdamW", "Adam"), ("Adam", "SGD")))
+    with pytest.raises(WorkbookError, match="one of AdamW, Adam, SGD"):
+        trainer(tmp_path, optimizer="adam")
 
 
 def test_clipping_bounds_the_gradient(tmp_path):

@@ -95,3 +95,15 @@ def test_two_ids_of_one_photograph_are_not_parted():
     check_leak(apart)
     with pytest.raises(DataError, match=r"ani10140 is in train \(Au_ani_10140.jpg\) and in test"):
         check_leak(apart, same)
+
+
+def test_what_is_of_one_group_is_not_parted_and_no_part_stays_empty():
+    pairs = [
+        Pair(Path(f"clip_img/{folder}/clip_0/{folder}-{n}.jpg")) for folder in range(4) for n in range(12)
+    ]
+    parts = split_pairs(pairs, group=lambda pair: pair.image.parts[1])
+    assert [len(part) for part in parts] == [24, 12, 12]
+    folders = [{pair.image.parts[1] for pair in part} for part in parts]
+    assert sum(map(len, folders)) == 4
+    assert set.union(*folders) == {"0", "1", "2", "3"}
+    assert len(group_pairs(pairs)) == 48

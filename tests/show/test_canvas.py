@@ -1,4 +1,5 @@
 import base64
+import inspect
 import itertools
 from io import BytesIO
 
@@ -9,6 +10,7 @@ from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from PIL import Image
 
+from workbook import show
 from workbook.core.errors import DataError
 from workbook.show import canvas
 from workbook.show.canvas import draw_image, draw_marked, draw_outline, finish, grid, shorten
@@ -155,6 +157,12 @@ def test_a_grid_takes_the_place_of_axes_in_a_figure_of_ones_own():
     with pytest.raises(DataError, match="ax stands in no grid"):
         grid(1, 1, ax=figure.add_axes((0, 0, 0.1, 0.1)))
     plt.close(figure)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in dir(show) if name.startswith("show_")))
+def test_every_picture_can_be_put_into_a_figure_of_ones_own_and_saved(name):
+    parameters = inspect.signature(getattr(show, name)).parameters
+    assert {"ax", "save"} <= {key for key, each in parameters.items() if each.kind is each.KEYWORD_ONLY}
 
 
 def test_few_colours_keep_those_of_legends():

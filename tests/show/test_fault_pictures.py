@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
@@ -123,5 +124,9 @@ def test_many_faults_are_cut_and_none_is_told(image, tmp_path):
     assert len(figure.axes) == 6
     assert figure.get_suptitle() == "Faults: the first 2 of 5"
     assert (tmp_path / "f.png").exists()
+    own, places = plt.subplots(1, 2)
+    assert show_faults([fault] * 2, ax=places[1]) is own
+    assert len(own.axes) == 2 + 6
+    assert min(ax.get_position().x0 for ax in own.axes[2:]) >= places[1].get_position().x0 - 1e-9
     with pytest.raises(DataError, match="no fault"):
         show_faults([])

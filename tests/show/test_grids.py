@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,3 +136,23 @@ def test_a_layer_is_a_row():
     assert pd.Series(figure.get_size_inches()).max() <= 10
     with pytest.raises(DataError, match="no feature maps"):
         show_feature_maps({})
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_in_the_place_of_axes_and_into_a_file(number, pairs, tmp_path):
+    batch = {"image": torch.zeros(3, 3, 24, 36, dtype=torch.uint8), "mask": torch.ones(3, 1, 24, 36)}
+    show, drawn = [
+        (lambda **how: show_pairs(pairs, **how), 3),
+        (lambda **how: show_batch(batch, columns=2, **how), 4),
+        (lambda **how: show_repair(pairs[0], pairs[1], **how), 4),
+        (lambda **how: show_channels(torch.randn(3, 8, 8), columns=2, **how), 4),
+    ][number]
+    own, places = plt.subplots(1, 2)
+    file = tmp_path / "new" / "picture.png"
+    assert show(ax=places[1], save=file) is own
+    within = own.axes[2:]
+    assert len(within) == drawn
+    assert sum(bool(ax.images) for ax in within) >= 3
+    left = places[1].get_position().x0 - 1e-9
+    assert all(ax.get_position().x0 >= left for ax in within)
+    assert file.stat().st_size > 1000

@@ -1,4 +1,4 @@
-"""AdamW without decay on norms and biases, and the moving average of the weights."""
+"""The optimiser, without decay on norms and biases, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from torch import nn
 
 from workbook.core.errors import ModelError
 
+MOMENTUM = 0.9  # of SGD
 
-def make_optimizer(model: nn.Module, *, lr: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW over the parameters that are trained; vectors (norms, biases, layer scales) are not decayed.
+
+def make_optimizer(
+    model: nn.Module, *, lr: float, weight_decay: float, name: str = "AdamW"
+) -> torch.optim.Optimizer:
+    """An optimiser of the parameters that are trained; vectors (norms, biases, layer scales) are not decayed.
+
+    Args:
+        model: whose parameters.
+        lr: the learning rate.
+        weight_decay: of matrices and kernels.
+        name: "AdamW", "Adam" or "SGD".
 
     Raises:
         ModelError: no parameter of the model is trained.
@@ -31,7 +41,10 @@ def make_optimizer(model: nn.Module, *, lr: float, weight_decay: float) -> torch
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in trained)
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=lr, fused=fused)
+    how = {"momentum": MOMENTUM} if name == "SGD" else {}
+    make = getattr(torch.optim, name)
+    made: torch.optim.Optimizer = make([g for g in groups if g["params"]], lr=lr, fused=fused, **how)
+    return made
 
 
 def take_step(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None, clip: float) -> None:

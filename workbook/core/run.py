@@ -151,9 +151,9 @@ def start_run(
     tests = {name: _loader(data, settings, accelerator, train=False) for name, data in sets.items()}
     column, higher = watched(watch, listed_metrics(metrics), list(tests))
     signature = read_signature(net)
-    make_optimizer(
-        net, lr=settings.lr, weight_decay=settings.weight_decay
-    )  # refuses before anything is written
+    how: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    how["name"] = settings.optimizer
+    make_optimizer(net, **how)  # refuses before anything is written
 
     if main:
         data = fingerprint(_data(loader))
@@ -177,7 +177,7 @@ def start_run(
         net=net,
         model=cast(nn.Module, torch.compile(model)) if settings.compile else model,
         signature=signature,
-        optimizer=make_optimizer(net, lr=settings.lr, weight_decay=settings.weight_decay),
+        optimizer=make_optimizer(net, **how),
         loader=loader,
         sampler=sampler,
         tests=tests,

@@ -31,7 +31,7 @@ from workbook.core.checkpoint import (
     write_whole,
 )
 from workbook.core.errors import CheckpointError, WorkbookError
-from workbook.core.settings import FREE
+from workbook.core.settings import FREE, TrainSettings
 
 EXISTING = ("continue", "restart", "accept")
 
@@ -304,7 +304,8 @@ def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     def flat(config: Mapping[str, Any]) -> dict[str, Any]:
         # batch_size of one process says little; "batch" is of all together.
         free = (*FREE, "batch_size")
-        inner = {**config.get("settings", {}), **config.get("notes", {})}
+        # A setting that came later had its default before.
+        inner = {**TrainSettings().as_dict(), **config.get("settings", {}), **config.get("notes", {})}
         outer = {k: v for k, v in config.items() if k not in ("settings", "notes")}
         return {k: v for k, v in inner.items() if k not in free} | outer
 

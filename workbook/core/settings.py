@@ -22,7 +22,9 @@ class TrainSettings:
         lr: highest learning rate, reached after the warm-up.
         min_lr: learning rate at the end of the cosine.
         warmup_epochs: length of the linear warm-up; may be a fraction, and is at most half of the run.
-        weight_decay: of AdamW; norms and biases are left out.
+        optimizer: `"AdamW"`, `"Adam"` or `"SGD"` (with a momentum of 0.9).
+        weight_decay: decoupled from the gradient in AdamW, added to it in the others; norms and biases are
+            left out.
         clip: highest norm of the gradient; 0 leaves it as it is.
         batch_size: images a process and a forward pass.
         accumulate: batches a step of the optimiser; the effective batch is
@@ -57,6 +59,7 @@ class TrainSettings:
     lr: float = 1e-4
     min_lr: float = 1e-6
     warmup_epochs: float = 1.0
+    optimizer: Literal["AdamW", "Adam", "SGD"] = "AdamW"
     weight_decay: float = 0.05
     clip: float = 0.0
     batch_size: int = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import PurePath
 
@@ -16,14 +16,16 @@ PART_NAMES = ("train", "valid", "test")
 
 
 Names = Iterable[tuple[str | PurePath, str | PurePath]]
+Group = Callable[[Pair], str]
 
 
-def group_pairs(pairs: Iterable[Pair], same: Names = ()) -> list[list[Pair]]:
+def group_pairs(pairs: Iterable[Pair], same: Names = (), group: Group | None = None) -> list[list[Pair]]:
     """The pairs in groups that share photographs, directly or through others; no split may part them.
 
     Args:
         pairs: what to group.
         same: pairs of file names that are known to be one photograph.
+        group: from a pair to what else keeps it together with others: a folder, a person, a camera.
 
     >>> from pathlib import Path
     >>> names = ["Sp_D_NNN_A_ani0001_ani0002_0001.jpg", "Au_ani_0002.jpg", "Au_ani_0003.jpg"]
@@ -38,6 +40,7 @@ def group_pairs(pairs: Iterable[Pair], same: Names = ()) -> list[list[Pair]]:
     ordered = sorted(pairs, key=lambda pair: pair.image)
     for pair in ordered:
         first, *others = photographs(pair.image)
+        others += [] if group is None else [f"group {group(pair)}"]
         for other in others:
             leader[find(other)] = find(first)
     groups: dict[str, list[Pair]] = defaultdict(list)
@@ -69,12 +72,13 @@ def split_pairs(
     seed: int = 0,
     *,
     same: Names = (),
+    group: Group | None = None,
 ) -> list[list[Pair]]:
     """Split pairs into parts that share no photograph (donor or host); the same seed gives the same parts.
 
     Whole groups of images that share photographs go to one part, large groups first, each to the part that
-    lacks most, so sizes are as near to the fractions as the groups allow. Where names tell no photographs,
-    every image is its own group.
+    lacks most, so sizes are as near to the fractions as the groups allow, and no part stays empty. Where
+    names tell no photographs, every image is its own group.
 
     Args:
         pairs: what to split.
@@ -82,13 +86,14 @@ def split_pairs(
         seed: another seed, another split.
         same: pairs of file names that are one photograph under two ids, e.g.
             `read_errata("casia-v2").duplicates`.
+        group: from a pair to what else must stay together, e.g. `lambda pair: pair.image.parent.name`.
 
     Raises:
         DataError: fractions that are negative or do not sum to 1, or fewer groups than parts.
     """
     if any(fraction < 0 for fraction in fractions) or abs(sum(fractions) - 1) > 1e-6:
         raise DataError(f"fractions {tuple(fractions)}: give numbers from 0 to 1 that sum to 1")
-    groups = group_pairs(pairs, same)
+    groups = group_pairs(pairs, same, group)
     wanted = sum(fraction > 0 for fraction in fractions)
     if len(groups) < wanted:
         raise DataError(
@@ -100,10 +105,12 @@ def split_pairs(
     total = sum(map(len, groups))
     room = [fraction * total for fraction in fractions]
     parts: list[list[Pair]] = [[] for _ in fractions]
-    for group in groups:
-        number = max(range(len(parts)), key=lambda part: (room[part], fractions[part]))
-        parts[number] += group
-        room[number] -= len(group)
+    for place, members in enumerate(groups):
+        empty = [part for part, fraction in enumerate(fractions) if fraction and not parts[part]]
+        among = empty if len(empty) == len(groups) - place else range(len(parts))
+        number = max(among, key=lambda part: (room[part], fractions[part]))
+        parts[number] += members
+        room[number] -= len(members)
     return [sorted(part, key=lambda pair: pair.image) for part in parts]
 
 

@@ -39,6 +39,7 @@ def show_faults(
     *,
     limit: int = 8,
     title: str | None = None,
+    ax: Axes | None = None,
     save: Save = None,
 ) -> Figure:
     """One row a fault: the image, the mask as it is stored, and what is wrong; each drawn at its own size.
@@ -52,6 +53,7 @@ def show_faults(
         hosts: from an image to its authentic host, as `workbook.curation.find_hosts` returns it.
         limit: no more than so many rows; the title says how many there are.
         title: above all.
+        ax: axes whose place the rows take.
         save: a file to write the figure to.
 
     Raises:
@@ -65,10 +67,10 @@ def show_faults(
         title = f"{title or 'Faults'}: the first {limit} of {len(every)}"
     rows = [fault_panes(fault, (hosts or {}).get(fault.image) if fault.image else None) for fault in shown]
     heights = [_height(row) for row in rows]
-    figure, axes = grid(len(rows), 3, width=9, heights=heights, lines=4, title=title)
+    figure, axes = grid(len(rows), 3, width=9, heights=heights, lines=4, title=title, ax=ax)
     for row, places in zip(rows, axes, strict=True):
-        for pane, ax in zip(row, places, strict=True):
-            _draw(ax, pane)
+        for pane, place in zip(row, places, strict=True):
+            _draw(place, pane)
     return finish(figure, save)
 
 

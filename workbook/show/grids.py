@@ -55,6 +55,7 @@ def show_batch(
     title: str | None = None,
     *,
     limit: int = 16,
+    ax: Axes | None = None,
     save: Save = None,
 ) -> Figure:
     """A batch as the model sees it, prepared or still uint8: images, outlines of masks, labels.
@@ -65,6 +66,7 @@ def show_batch(
         columns: images in a row.
         title: above all.
         limit: no more than so many images.
+        ax: axes whose place the grid takes.
         save: a file to write the figure to.
     """
     fields = dict(batch) if isinstance(batch, Mapping) else dict(zip(("image", "mask"), batch, strict=True))
@@ -78,22 +80,23 @@ def show_batch(
         facts = [f"label {float(fields['label'][i]):g}"] if "label" in fields else []
         facts += [] if mask is None else [f"{np.mean(mask > 0.5):.1%} marked"]
         titles.append("\n".join([*([names[i]] if names else []), ", ".join(facts)]))
-    return _outlined(pictures, maps, titles, columns, title, save)
+    return _outlined(pictures, maps, titles, columns, title, save, ax)
 
 
-def show_repair(before: Pair, after: Pair, *, save: Save = None) -> Figure:
+def show_repair(before: Pair, after: Pair, *, ax: Axes | None = None, save: Save = None) -> Figure:
     """A pair before and after a correction, the mask's outline drawn at its own size on each.
 
     Args:
         before: as it was.
         after: as it is in the copy.
+        ax: axes whose place the four pictures take.
         save: a file to write the figure to.
     """
     pictures = [to_picture(pair.image) for pair in (before, after)]
     maps = [None if pair.mask is None else to_map(pair.mask) for pair in (before, after)]
     known = [mask for mask in maps if mask is not None]
     heights = [height_of(pictures), height_of(known) if known else 0.2]
-    figure, axes = grid(2, 2, width=7, heights=heights)
+    figure, axes = grid(2, 2, width=7, heights=heights, ax=ax)
     for column, word in enumerate(("before", "after")):
         picture, mask, pair = pictures[column], maps[column], (before, after)[column]
         draw_image(axes[0][column], picture, f"{word}: {pair.name}\n{_what(pair, mask, picture)}")
@@ -111,6 +114,7 @@ def show_channels(
     *,
     columns: int = 4,
     title: str | None = None,
+    ax: Axes | None = None,
     save: Save = None,
 ) -> Figure:
     """The channels of one sample, e.g. noise residuals: zero is the middle grey, each has its own scale.
@@ -120,6 +124,7 @@ def show_channels(
         names: one a channel.
         columns: channels in a row.
         title: above all.
+        ax: axes whose place the grid takes.
         save: a file to write the figure to.
     """
     values = torch.as_tensor(channels).detach().float().cpu()
@@ -136,6 +141,7 @@ def show_channels(
         heights=[height_of([values[0].numpy()])] * rows,
         lines=1,
         title=title,
+        ax=ax,
     )
     for i, (channel, name) in enumerate(zip(values, names, strict=True)):
         _draw_signed(axes[i // columns][i % columns], channel, name)
@@ -217,7 +223,7 @@ def _outlined(
         title=title,
         ax=ax,
     )
-    places = [ax for row in axes for ax in row]
+    places = [place for row in axes for place in row]
     for place, picture, mask, words in zip(places, pictures, maps, titles):  # noqa: B905  (a short last row)
         draw_image(place, picture, words)
         if mask is not None:
