@@ -83,6 +83,16 @@ def test_collate_says_what_is_wrong(samples, message):
         collate(samples)
 
 
+@pytest.mark.parametrize("size", [(5, 7), (1, 7), (5, 1), (1, 1)])
+def test_prepare_batch_normalises_alike_however_the_bytes_lie(size):
+    levels = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    ready = prepare_batch({"image": levels})["image"]
+    assert ready.is_contiguous()
+    assert torch.equal(ready, prepare_batch({"image": levels.contiguous()})["image"])
+    std = torch.tensor(STD).view(3, 1, 1)
+    assert torch.allclose(ready, (levels / 255 - torch.tensor(MEAN).view(3, 1, 1)) / std, atol=1e-5)
+
+
 def test_prepare_batch_normalises_uint8_by_hand():
     levels = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 3, 1, 1)
     image = prepare_batch({"image": levels})["image"]
