@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from workbook.core import Segmenter, load_checkpoint, save_checkpoint
-from workbook.core.checkpoint import read_state, read_weights, write_json, write_whole
+from workbook.core.checkpoint import read_state, read_weights, run_checkpoints, write_json, write_whole
 from workbook.core.errors import CheckpointError
 
 
@@ -125,3 +125,16 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_whole(file, b"new")
     assert file.read_bytes() == before
+
+
+def test_the_checkpoints_of_a_run_by_name(tmp_path):
+    net = nn.Linear(1, 1)
+    for place in ("best", "last", "average", "average/epoch_0003.safetensors"):
+        save_checkpoint(tmp_path / "run" / place, net)
+    found = run_checkpoints(tmp_path / "run")
+    assert list(found) == ["best", "last", "average", "epoch_0003"]
+    assert all(file.is_file() for file in found.values())
+    save_checkpoint(tmp_path / "young" / "last", net)
+    assert list(run_checkpoints(tmp_path / "young")) == ["last"]
+    with pytest.raises(CheckpointError, match=r"none: no model\.safetensors there"):
+        run_checkpoints(tmp_path / "none")

@@ -31,6 +31,16 @@ def test_auc_is_the_mean_of_scikit_learns():
     assert metric.per_image_values.tolist() == pytest.approx(expected, abs=1e-4)
 
 
+def test_exact_auc_is_scikit_learns_to_the_last_digits():
+    torch.manual_seed(5)
+    mask = (torch.rand(2, 1, 96, 96) < 0.2).float()
+    pred = torch.sigmoid(20 * torch.randn(mask.shape) + 20 * mask - 40)  # near 0, where levels are fine
+    expected = [roc_auc_score(mask[i].flatten(), pred[i].flatten()) for i in range(2)]
+    counted, sorted_ = PixelAUC(), PixelAUC(exact=True)
+    assert score(sorted_, pred, mask) == pytest.approx(np.mean(expected), abs=1e-12)
+    assert score(counted, pred, mask) != pytest.approx(np.mean(expected), abs=1e-9)
+
+
 @pytest.mark.parametrize("empty", ["skip", "one"])
 def test_pooled_auc_is_scikit_learns_of_all_pixels(empty):
     pred, mask, real = batch()

@@ -3,9 +3,9 @@ import json
 import pytest
 from torch import nn
 
-from workbook.core import SoftIoU, model_from_options, model_from_run, register_model
+from workbook.core import SoftIoU, model_from_options, model_from_run, register_model, save_checkpoint
 from workbook.core.errors import CheckpointError, ModelError
-from workbook.core.model_options import add_model_options
+from workbook.core.model_options import add_model_options, run_notes
 
 
 @register_model
@@ -60,3 +60,20 @@ def test_the_model_of_a_run_fetches_nothing(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="does not say how the model was made"):
         model_from_run(tmp_path)
+
+
+def test_a_model_file_that_has_moved_and_other_weights(tmp_path):
+    source = "from torch import nn\nfrom workbook.core import register_model\n\n@register_model\n"
+    source += "class Moved(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    source += "        self.layer = nn.Linear(1, 1)\n"
+    (tmp_path / "new.py").write_text(source)
+    notes = {"model": "Moved", "options": {}, "model_file": str(tmp_path / "old.py"), "size": 32}
+    (tmp_path / "config.json").write_text(json.dumps({"notes": notes}))
+    assert run_notes(tmp_path)["size"] == 32
+    with pytest.raises(ModelError, match=r"old\.py: no such Python file"):
+        model_from_run(tmp_path)
+    made = model_from_run(tmp_path, weights=False, model_file=tmp_path / "new.py")
+    made.layer.weight.data.fill_(7)
+    file = save_checkpoint(tmp_path / "other", made)
+    loaded = model_from_run(tmp_path, weights=file, model_file=tmp_path / "new.py")
+    assert loaded.layer.weight.item() == 7

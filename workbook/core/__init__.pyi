@@ -24,6 +24,8 @@ from .images import mask_levels as mask_levels
 from .images import read_image as read_image
 from .images import read_mask as read_mask
 from .intervals import interval as interval
+from .jpeg_fields import jpeg_fields as jpeg_fields
+from .jpeg_fields import read_jpeg as read_jpeg
 from .losses import BCE as BCE
 from .losses import Dice as Dice
 from .losses import EdgeWeighted as EdgeWeighted
@@ -47,6 +49,7 @@ from .model import run_model as run_model
 from .model_file import load_model_file as load_model_file
 from .model_options import model_from_options as model_from_options
 from .model_options import model_from_run as model_from_run
+from .model_options import run_notes as run_notes
 from .operating_curves import area_under_roc as area_under_roc
 from .operating_curves import average_precision as average_precision
 from .operating_curves import calibration_error as calibration_error

@@ -107,6 +107,19 @@ def find_weights(path: PathLike) -> Path:
     )
 
 
+def run_checkpoints(folder: PathLike) -> dict[str, Path]:
+    """All weights that a run kept, by name: `best`, `last`, `average`, and the epochs that were averaged.
+
+    Raises:
+        CheckpointError: there are none.
+    """
+    folder = Path(folder)
+    found = {name: folder / name / WEIGHTS for name in ("best", "last", "average")}
+    found |= {file.stem: file for file in sorted((folder / "average").glob("epoch_*.safetensors"))}
+    there = {name: file for name, file in found.items() if file.is_file()}
+    return there or {"best": find_weights(folder)}  # which says what is missing
+
+
 def read_weights(file: PathLike) -> StateDict:
     """The tensors of a safetensors file, on the CPU, after checking that they are those that were written.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,9 +23,9 @@ from workbook.core.errors import DataError, WorkbookError
 from workbook.core.fit import Fit, fit_sample, read_size
 from workbook.core.images import read_image, read_mask
 from workbook.core.pairs import Pair, Pairing, pair_by_name, read_pairs
+from workbook.core.post_funcs import SampleFunction, add_fields
 
 Sample = dict[str, Any]
-SampleFunction = Callable[[Sample], Any]
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -119,11 +119,7 @@ class PairDataset(Dataset[Sample]):
             # Padded to its own size when none is given, a sample has the same fields in every batch.
             size = self.size or cast("tuple[int, int]", tuple(sample["image"].shape[-2:]))
             sample = fit_sample(sample, size, self.fit, self.soft)
-        for post_func in self.post_funcs:
-            added = post_func(sample)
-            if isinstance(added, dict):
-                sample.update(added)
-        return sample
+        return add_fields(sample, self.post_funcs)
 
     def _load(self, index: int) -> tuple[Tensor, Tensor]:
         """The image uint8 (3, H, W) and its mask float32 (1, H, W), both free to be changed."""

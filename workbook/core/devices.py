@@ -18,20 +18,32 @@ def make_accelerator(settings: TrainSettings) -> Any:
         WorkbookError: a precision that the device cannot train in.
     """
     from accelerate import Accelerator
-    from accelerate.state import AcceleratorState, PartialState
-    from accelerate.utils import parse_flag_from_env
+    from accelerate.state import AcceleratorState
 
-    # Said outright: without it, processes launched on a machine without GPUs would not find together.
-    cpu = settings.device == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU") or not _has_gpu()
     # Accelerate keeps the precision and device it first saw in a process; another trainer may want others.
     AcceleratorState._reset_state()
-    if PartialState._shared_state and cpu != (PartialState().device.type == "cpu"):
-        PartialState._reset_state()
-    device = PartialState(cpu=cpu).device
+    device = find_device(settings.device)
+    cpu = device.type == "cpu"
     precision = settings.precision if settings.precision != "auto" else best_precision(device)
     if precision == "fp16" and device.type == "cpu":
         raise WorkbookError("precision='fp16': a CPU does not train in fp16; use 'bf16' or 'fp32'")
     return Accelerator(mixed_precision="no" if precision == "fp32" else precision, cpu=cpu)
+
+
+def find_device(wanted: str = "auto") -> torch.device:
+    """This process's device: its GPU where there is one, unless `"cpu"` is wanted.
+
+    Launched as several processes (`torchrun`, `accelerate launch`), they find together.
+    """
+    from accelerate.state import PartialState
+    from accelerate.utils import parse_flag_from_env
+
+    # Said outright: without it, processes launched on a machine without GPUs would not find together.
+    cpu = wanted == "cpu" or parse_flag_from_env("ACCELERATE_USE_CPU") or not _has_gpu()
+    if PartialState._shared_state and cpu != (PartialState().device.type == "cpu"):
+        PartialState._reset_state()
+    device: torch.device = PartialState(cpu=cpu).device
+    return device
 
 
 def best_precision(device: torch.device) -> str:

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
 from workbook.core.errors import ModelError
+from workbook.core.gradient_terms import TermsWithoutGradient
 from workbook.core.registry import MODELS as MODELS
 from workbook.core.registry import create_model as create_model
 from workbook.core.registry import did_you_mean
@@ -43,8 +45,9 @@ def run_model(
         model: any model of this interface, wrapped or compiled or not.
         batch: from `prepare_batch`: `image` float32 (B, 3, H, W) and whatever fields there are besides.
         signature: from `read_signature(model)`; read anew when None.
-        values: also check ranges and finiteness, of the truth and of the prediction. Makes a GPU wait: worth
-            it for the first batch, and for a small one.
+        values: also check ranges and finiteness, of the truth and of the prediction, and in training warn of
+            terms of the loss without a gradient. Makes a GPU wait: worth it for the first batch, and for a
+            small one.
 
     Returns:
         The model's dictionary: `pred_mask` float32 (B, 1, H, W) and `pred_label` float32 (B,) where the model
@@ -56,7 +59,15 @@ def run_model(
     """
     signature = signature or read_signature(model)
     check_batch(batch, values=values)
-    output = model(**select_fields(signature, batch))
+    learns = values and model.training and torch.is_grad_enabled() and not hasattr(model, "_orig_mod")
+    with TermsWithoutGradient() if learns else nullcontext() as terms:
+        output = model(**select_fields(signature, batch))
+    if terms is not None and terms.count:
+        warnings.warn(
+            f"{signature.model}: {terms.count} of the terms that its loss adds carries no gradient and "
+            "teaches nothing; compute it from probabilities, not from a thresholded value",
+            stacklevel=2,
+        )
     checked = check_output(output, batch, signature.model)
     loss = checked.get("backward_loss")
     if loss is not None and model.training and torch.is_grad_enabled() and not loss.requires_grad:

@@ -30,16 +30,28 @@ def load_model_file(path: str | os.PathLike[str]) -> list[str]:
     Raises:
         ModelError: no such file, the file fails (with its line), or it registers nothing.
     """
+    known = {model: MODELS.get(model) for model in MODELS}
+    _adopt(run_file(path).__name__)
+    found = [model for model in MODELS if MODELS.get(model) is not known.get(model)]
+    if not found:
+        raise ModelError(f"{path}: registers no model; put @register_model above the class")
+    return found
+
+
+def run_file(path: str | os.PathLike[str]) -> types.ModuleType:
+    """Run a user's Python file as a module.
+
+    Raises:
+        ModelError: no such file, or the file fails (with its line).
+    """
     file = Path(path).absolute()
     if not file.is_file() or file.suffix != ".py":
-        raise ModelError(f"{path}: no such Python file; give the path of a .py file that registers a model")
-    name = (
-        f"workbook_model_file_{file.stem}_{zlib.crc32(bytes(file)):08x}"  # two folders may hold a my_model.py
-    )
+        raise ModelError(f"{path}: no such Python file; give the path of a .py file")
+    name = module_name(file)
     loader = SourceFileLoader(name, str(file))
     module = types.ModuleType(name)
     module.__file__ = str(file)
-    before, known = sys.modules.get(name), {model: MODELS.get(model) for model in MODELS}
+    before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses and torch.compile look a class's module up
     sys.path.insert(0, str(file.parent))
     try:
@@ -54,11 +66,12 @@ def load_model_file(path: str | os.PathLike[str]) -> list[str]:
         ) from error
     finally:
         sys.path.remove(str(file.parent))
-    _adopt(name)
-    found = [model for model in MODELS if MODELS.get(model) is not known.get(model)]
-    if not found:
-        raise ModelError(f"{path}: registers no model; put @register_model above the class")
-    return found
+    return module
+
+
+def module_name(file: Path) -> str:
+    """The name under which a user's file is a module; two folders may hold a my_model.py."""
+    return f"workbook_model_file_{file.stem}_{zlib.crc32(bytes(file)):08x}"
 
 
 def _where(error: BaseException, file: Path) -> str:

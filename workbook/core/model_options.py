@@ -59,28 +59,53 @@ def model_from_options(name: str, options: Mapping[str, Any]) -> nn.Module:
     return create_model(name, **vars(made))
 
 
-def model_from_run(folder: str | os.PathLike[str], *, weights: bool = True) -> nn.Module:
+def run_notes(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """How `workbook train` made a run: `model`, `options`, `size`, `fit`, `edge_width`, ... as plain values.
+
+    Raises:
+        CheckpointError: no run of the command.
+    """
+    file = Path(folder) / "config.json"
+    try:
+        notes = json.loads(file.read_text(encoding="utf-8"))["notes"]
+        return {**notes, "model": str(notes["model"]), "options": dict(notes["options"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{file}: does not say how the model was made ({error}); give a run of `workbook train`"
+        ) from error
+
+
+def model_from_run(
+    folder: str | os.PathLike[str],
+    *,
+    weights: bool | str | os.PathLike[str] = True,
+    model_file: str | os.PathLike[str] | None = None,
+) -> nn.Module:
     """The model that `workbook train` made a run with, with the best weights of the run.
 
     Args:
         folder: of the run.
-        weights: False leaves the model as it is when made.
+        weights: False leaves the model as it is when made; a path gives others (see `load_checkpoint`).
+        model_file: where the file is now that registers the model, if it has moved since.
 
     Raises:
         CheckpointError: no run of the command, or no whole checkpoint.
         ModelError: its model cannot be made any more.
     """
-    file = Path(folder) / "config.json"
-    try:
-        notes = json.loads(file.read_text(encoding="utf-8"))["notes"]
-        name, options = notes["model"], dict(notes["options"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{file}: does not say how the model was made ({error}); give a run of `workbook train`"
-        ) from error
-    if notes.get("model_file"):
-        load_model_file(notes["model_file"])
-    # The weights come from the run: none are fetched from the network or from where they once lay.
-    options |= {key: value for key, value in {"pretrained": False, "weights": None}.items() if key in options}
-    model = model_from_options(name, options)
-    return load_checkpoint(folder, model) if weights else model
+    notes = run_notes(folder)
+    if model_file or notes.get("model_file"):
+        load_model_file(model_file or notes["model_file"])
+    model = model_from_options(notes["model"], without_downloads(notes["options"]))
+    if weights is False:
+        return model
+    return load_checkpoint(folder if weights is True else weights, model)
+
+
+def without_downloads(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's options such that no weights are fetched from the network or from where they once lay.
+
+    >>> without_downloads({"pretrained": True, "width": 3})
+    {'pretrained': False, 'width': 3}
+    """
+    fetched = {"pretrained": False, "weights": None}
+    return {**options, **{key: value for key, value in fetched.items() if key in options}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from workbook.core.fit import Fit, fit_sample, read_size
 from workbook.core.memory import out_of_memory
 from workbook.core.model import run_model
 from workbook.core.pairs import Pair
+from workbook.core.post_funcs import SampleFunction, add_fields
 from workbook.core.prediction_inputs import Input, Loaded, prediction_inputs
 from workbook.core.progress import image_bar
 from workbook.core.saved_maps import output_stems, save_maps
@@ -44,6 +45,7 @@ class Prediction:
         name: of the file, or "image 0".
         path: of the image; None for one from memory.
         threshold: a pixel is marked where `pred_mask` is above it.
+        stem: of the files that are written of it, unlike that of all others.
     """
 
     pair: Pair | None
@@ -54,6 +56,7 @@ class Prediction:
     name: str = ""
     path: Path | None = None
     threshold: float = 0.5
+    stem: str = ""
 
     @property
     def marked(self) -> Tensor:
@@ -95,7 +98,7 @@ def predict(model: nn.Module, inputs: Any, **options: Any) -> Predictions:
         inputs: one or many images (a path, a folder, a JSON of pairs, a `Pair`, an array, a Pillow image), or
             a dataset; see `prediction_inputs`.
         **options: those of `iter_predict`: `size`, `fit`, `tile`, `overlap`, `batch_size`, `threshold`,
-            `save`, `workers`, `progress`.
+            `save`, `workers`, `progress`, `post_funcs`.
 
     Raises:
         DataError: no image, or none that can be read.
@@ -129,6 +132,7 @@ def iter_predict(
     save: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: bool | None = None,
+    post_funcs: Sequence[SampleFunction] = (),
     unreadable: dict[str, str] | None = None,
 ) -> Iterator[Prediction]:
     """`predict`, one image after the other: for more photographs than memory holds.
@@ -147,6 +151,7 @@ def iter_predict(
             the images themselves.
         workers: threads that read ahead; None: some beside a GPU, none on a CPU.
         progress: show a bar; None: for more than 100 images, unless the environment has `CI`.
+        post_funcs: what adds fields that the model takes, as a dataset's `post_func` does; not to tiles.
         unreadable: gets why an image is missing, by its name.
     """
     check_threshold(threshold)
@@ -163,19 +168,20 @@ def iter_predict(
     done: dict[int, Prediction | None] = {}
     turn = 0
     with image_bar(len(items), "predict", progress) as bar:
-        jobs = _jobs(items, fitted, fit, done, failed, loader_workers(workers, device))
+        jobs = _jobs(items, fitted, fit, post_funcs, done, failed, loader_workers(workers, device))
         for batch in batches_of_one_size(jobs, runner.alike, runner.most, WAITING * batch_size):
             for job, (pred_mask, label) in zip(batch, runner.maps(batch, items), strict=True):
                 item, loaded = items[job.number], job.loaded
                 whole = _at_original_size(pred_mask, loaded, job.fields, fit)
+                stem = stems[job.number]
                 done[job.number] = Prediction(
-                    item.pair, loaded.image, loaded.mask, whole, label, item.name, item.path, threshold
+                    item.pair, loaded.image, loaded.mask, whole, label, item.name, item.path, threshold, stem
                 )
             while turn in done:
                 bar.update()
                 if (prediction := done.pop(turn)) is not None:
                     if save is not None:
-                        save_maps(save, stems[turn], prediction.pred_mask, prediction.marked)
+                        save_maps(save, prediction.stem, prediction.pred_mask, prediction.marked)
                     yield prediction
                 turn += 1
 
@@ -238,6 +244,7 @@ def _jobs(
     items: list[Input],
     size: tuple[int, int] | None,
     fit: Fit,
+    post_funcs: Sequence[SampleFunction],
     done: dict[int, Prediction | None],
     failed: dict[str, str],
     threads: int,
@@ -253,7 +260,7 @@ def _jobs(
         fields = without_truth(loaded.sample) | {"name": item.name}
         if size is not None:
             fields = _fit(fields, size, fit, item.name)
-        return _Job(number, loaded, fields)
+        return _Job(number, loaded, add_fields(fields, post_funcs))
 
     for number, job in enumerate(read_ahead(read, enumerate(items), threads)):
         if isinstance(job, DataError):

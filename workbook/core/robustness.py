@@ -18,6 +18,7 @@ from workbook.core.metrics import PixelF1, named_metrics, update_metric
 from workbook.core.model import run_model
 from workbook.core.named_sets import named_sets
 from workbook.core.perturbations import Perturbation, find_perturbations, image_seed
+from workbook.core.post_funcs import SampleFunction, add_fields
 from workbook.core.progress import image_bar
 from workbook.core.scored_set import read_samples, share
 from workbook.core.signature import read_signature, without_truth
@@ -45,8 +46,9 @@ def robustness(
     """Score a model on a dataset, clean and under each perturbation at each strength.
 
     Each image is read once. Perturbations see it as the model would, after resizing; they run on the model's
-    device and keep its size, so that its mask still fits. What they draw depends on `seed` and on the image's
-    place in the dataset alone. Launched as several processes, each takes a share, and all return the same.
+    device and keep its size, so that its mask still fits; a dataset's `post_func` is called anew on what they
+    make. What they draw depends on `seed` and on the image's place in the dataset alone. Launched as several
+    processes, each takes a share, and all return the same.
 
     Args:
         model: a model of `workbook.core.model`, on any device; it is left as it was.
@@ -96,7 +98,8 @@ def robustness(
         ):
             raw = collate([sample for _, sample in group])
             seeds = [image_seed(seed, index) for index, _ in group]
-            _score_cells(model, raw, seeds, cells, scored, device, first=read == 0)
+            adding = getattr(data, "post_funcs", ())
+            _score_cells(model, raw, seeds, cells, scored, device, adding, first=read == 0)
             read += len(group)
             bar.update(len(group))
     if not read and processes == 1:
@@ -118,6 +121,7 @@ def _score_cells(
     cells: list[tuple[Perturbation, float]],
     scored: list[list[Metric]],
     device: torch.device,
+    post_funcs: Sequence[SampleFunction],
     first: bool,
 ) -> None:
     """Score one batch clean and under each perturbation at each strength."""
@@ -129,10 +133,19 @@ def _score_cells(
         if cell is not None:
             one, strength = cell
             changed = torch.stack([one(im, strength, s) for im, s in zip(images, seeds, strict=True)])
-        batch = prepare_batch({**raw, "image": changed}, device)
+        batch = prepare_batch(_with_fields({**raw, "image": changed}, post_funcs), device)
         outputs = run_model(model, without_truth(batch), signature, values=first)
         for metric in metrics:
             update_metric(metric, outputs, batch)
+
+
+def _with_fields(raw: dict[str, Any], post_funcs: Sequence[SampleFunction]) -> dict[str, Any]:
+    """The batch with the fields that a dataset's functions make of the images as they are now."""
+    if not post_funcs:
+        return raw
+    raw = {**raw, "image": raw["image"].cpu()}
+    samples = [{key: value[i] for key, value in raw.items()} for i in range(len(raw["image"]))]
+    return collate([add_fields(sample, post_funcs) for sample in samples])
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def ranks(positives: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor, Tensor]
 
 
 def pixel_ranks(
-    pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None
+    pred_mask: Tensor, mask: Tensor, shape_mask: Tensor | None = None, exact: bool = False
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """For each image, `ranks` of its pixels, (3,) int64, and how many are at each level, (2, LEVELS) int64.
 
@@ -75,13 +75,14 @@ def pixel_ranks(
         pred_mask: (B,1,H,W), float in [0,1].
         mask: (B,1,H,W), float in [0,1].
         shape_mask: (B,1,H,W), 1 on real pixels; padding is not counted.
+        exact: sort all pixels, whatever that costs.
     """
     for pred, truth, real in _each_image(pred_mask, mask, shape_mask):
         levels = _histogram(_levels(pred), truth, real, LEVELS)
         # Whole numbers in double, exact up to 2^53: three times as fast on a CPU, and not all devices have it.
         positives, negatives = levels.cpu().double()
         won = ranks(positives, negatives)
-        if _is_coarse(positives, negatives):
+        if exact or _is_coarse(positives, negatives):
             won = ranks(*_exact_levels(pred, truth, real))
         yield torch.stack(won).long().to(levels.device), levels
 

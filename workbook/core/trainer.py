@@ -47,6 +47,9 @@ class Trainer:
             continued.
         settings: hyperparameters, see `TrainSettings`; as keywords or `**dictionary`.
 
+    Attributes:
+        finished: whether the last `fit` came to its end; False after an interrupt.
+
     Raises:
         WorkbookError: an unknown setting, a value that cannot be, or a name that is none for a folder.
 
@@ -66,6 +69,7 @@ class Trainer:
     ) -> None:
         self.settings = TrainSettings.from_keywords(**settings)
         self.existing, self.notes = existing, dict(notes or {})
+        self.finished = False
         self._runs = RunFolder(root, name)
         self._given: dict[str, Any] = {}
 
@@ -134,6 +138,7 @@ class Trainer:
                     check_sets(run)
                     message = self._train(run)
                 self._runs.wait()
+                self.finished = self._over(run.progress)
             finally:
                 run.close()
             run.view.finish(message)

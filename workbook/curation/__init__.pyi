@@ -5,6 +5,7 @@ from .across import find_shared as find_shared
 from .across import shared_table as shared_table
 from .applying import apply_plan as apply_plan
 from .applying import correct as correct
+from .copying import copy_pairs as copy_pairs
 from .corrections import Correction as Correction
 from .corrections import Plan as Plan
 from .corrections import make_plan as make_plan
@@ -28,3 +29,4 @@ from .sample import sample as sample
 from .splits import check_leak as check_leak
 from .splits import find_leaks as find_leaks
 from .splits import split_pairs as split_pairs
+from .strays import find_strays as find_strays

@@ -103,7 +103,9 @@ def save_overlays(predictions: Iterable[Prediction], folder: str | os.PathLike[s
         DataError: the place cannot be written, or a file of that name is not ours.
     """
     found = list(predictions)
-    stems = output_stems([one.path for one in found], [one.name for one in found])
+    stems = [one.stem for one in found]
+    if len({*stems}) < len(found) or not all(stems):
+        stems = output_stems([one.path for one in found], [one.name for one in found])
     files = []
     for one, stem in zip(found, stems, strict=True):
         probability = to_map(one.pred_mask)
