@@ -1,91 +1,150 @@
-"""The `workbook` command: thin, every verb calls one library function."""
+"""The `workbook` command: thin, every verb calls one library function.
+
+A verb is a module of `workbook.commands` (or elsewhere) with `add_arguments(parser)` and `run(args)`. Verbs
+whose options depend on a model's constructor have a parser of their own, and `run(words)` instead.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
+import os
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Any, NoReturn
 
-Build = Callable[[argparse.ArgumentParser], Callable[[argparse.Namespace], int]]
+Run = Callable[[argparse.Namespace], int]
+Build = Callable[[argparse.ArgumentParser], Run]
+
+WRONG, INTERRUPTED, PIPE_CLOSED = 2, 130, 141  # the last two as shells count signals: 128 + SIGINT, + SIGPIPE
+OWN_PARSER = {"train": "workbook.commands.train", "complexity": "workbook.commands.complexity"}
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says in one line what is wrong with its words."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2."""
+        self.exit(WRONG, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the `workbook` command; returns its exit code: 0, 2 on wrong use or input, or what a verb says."""
-    words = sys.argv[1:] if words is None else words
-    parser = argparse.ArgumentParser(prog="workbook", description="Datasets and notebooks of the workbook.")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    """Run the `workbook` command; returns its exit code.
+
+    0: done. 1: done, and something was found that the verb's help names. 2: wrong use or input, one line on
+    the standard error stream. 130: interrupted. 141: nobody reads on (`| head`). With `--traceback` among the
+    words, errors show where they arose.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+    words = [word for word in given if word != "--traceback"]
+    prefix = f"workbook {words[0]}" if words and words[0] in VERBS else "workbook"
+    try:
+        with warnings.catch_warnings():  # in one line, as errors are
+            warnings.showwarning = lambda message, *_, **__: _tell(f"{prefix}: {message}")
+            try:
+                return _run(words)
+            finally:
+                sys.stdout.flush()
+    except BrokenPipeError:  # of `workbook ... | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        return _failed(f"{prefix}: interrupted", given, INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 (the last resort of a command: a line, and how to see more)
+        return _failed(f"{prefix}: {_reason(error)}", given, WRONG)
+
+
+def _run(words: Sequence[str]) -> int:
+    if words and words[0] in OWN_PARSER:
+        return int(importlib.import_module(OWN_PARSER[words[0]]).run(words[1:]))
+    args = make_parser(words).parse_args(words)
+    return int(args.run(args))
+
+
+def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of these words: what their verb imports is imported, nothing else."""
+    width = max(map(len, VERBS))
+    lines = [f"  {name:{width}}  {text}" for name, (text, _) in VERBS.items()]
+    parser = OneLineParser(
+        prog="workbook",
+        usage="workbook VERB ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="\n".join(["verbs:", *lines]),
+        epilog="workbook VERB --help has its options and an example; --traceback shows where an error arose",
+        add_help=False,
+    )
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action=_Version, nargs=0, help=argparse.SUPPRESS)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, help=argparse.SUPPRESS)
     for name, (text, build) in VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
-        if words and words[0] == name and build:  # what a verb imports is imported when it is called
+        verb = verbs.add_parser(
+            name,
+            prog=f"workbook {name}",
+            help=text,
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if words and words[0] == name and build:
             verb.set_defaults(run=build(verb))
-    # The options of `train` are read off signatures, by a parser of its own.
-    args = None if words[:1] == ["train"] else parser.parse_args(words)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from workbook import __version__
+
+        sys.stdout.write(f"workbook {__version__}\n")
+        raise SystemExit(0)
+
+
+def _failed(line: str, given: Sequence[str], code: int) -> int:
+    if "--traceback" in given:
+        traceback.print_exc()
+    _tell(line)
+    return code
+
+
+def _reason(error: Exception) -> str:
     from workbook.core.errors import WorkbookError
 
-    try:
-        return int(args.run(args)) if args else _train(words[1:])
-    except WorkbookError as error:
-        sys.stderr.write(f"workbook {words[0]}: {error}\n")
-        return 2
-
-
-def _train(words: Sequence[str]) -> int:
-    from workbook.cli_train import run
-
-    return run(words)
-
-
-def _build_sample(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    from workbook.curation.sample import MAKERS, sample
-
-    parser.add_argument("name", choices=list(MAKERS), help="which dataset")
-    parser.add_argument("root", type=Path, nargs="?", default=Path("data"), help="folder to write it into")
-
-    def run(args: argparse.Namespace) -> int:
-        sys.stdout.write(f"{sample(args.name, args.root)}\n")
-        return 0
-
-    return run
-
-
-def _build_audit(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    from workbook.curation.audit import add_arguments, run
-
-    add_arguments(parser)
-    return run
-
-
-def _build_notebooks(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    from workbook.course.execute import execute_notebooks
-
-    add = parser.add_argument
-    add("notebooks", type=Path, nargs="?", default=Path("notebooks"), help="folder of the notebooks")
-    add(
-        "--out",
-        type=Path,
-        default=Path("build/notebooks"),
-        help="folder for all results (default: %(default)s)",
-    )
-    add("--data", type=Path, help="folder with Tp/ Gt/ [Au/] in place of the embedded dataset")
-    add("--store", action="store_true", help="put the executed notebooks back where they came from")
-
-    def run(args: argparse.Namespace) -> int:
-        summary = execute_notebooks(args.out, args.data, args.store, args.notebooks, report=_tell)
-        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-        return 0
-
-    return run
+    text = " ".join(str(error).split())
+    if isinstance(error, WorkbookError):
+        return text
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}; check the path, its permissions and the disk"
+    return f"{type(error).__name__}: {text or 'without a word'}; --traceback shows where it arose"
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+def verb_in(module: str) -> Build:
+    """A verb whose `add_arguments(parser)` and `run(args)` are in a module, imported when it is called."""
+
+    def build(parser: argparse.ArgumentParser) -> Run:
+        found = importlib.import_module(module)
+        found.add_arguments(parser)
+        run: Run = found.run
+        return run
+
+    return build
 
 
 VERBS: dict[str, tuple[str, Build | None]] = {
-    "sample": ("Write an embedded dataset.", _build_sample),
-    "audit": ("Find every fault of a dataset; repair a copy of it.", _build_audit),
+    "sample": ("Write an embedded dataset.", verb_in("workbook.commands.sample")),
+    "audit": ("Find every fault of a dataset; repair a copy of it.", verb_in("workbook.curation.audit")),
     "train": ("Train a model, or go on with a run.", None),
-    "notebooks": ("Execute the notebooks; keep copies, figures and a summary.", _build_notebooks),
+    "test": ("Score a run's checkpoints on datasets.", verb_in("workbook.commands.test")),
+    "robust": ("Score a run under JPEG, blur, noise, resizing.", verb_in("workbook.commands.robust")),
+    "predict": ("Mark what was tampered with in images.", verb_in("workbook.commands.predict")),
+    "complexity": ("Count a model's parameters, operations and memory.", None),
+    "notebooks": (
+        "Execute the notebooks; keep copies, figures, summary.",
+        verb_in("workbook.commands.notebooks"),
+    ),
+    "doctor": ("Say whether everything works here, and what to do.", verb_in("workbook.commands.doctor")),
+    "completion": ("Print what makes a shell complete these words.", verb_in("workbook.commands.completion")),
 }

@@ -7,20 +7,27 @@ import sys
 from pathlib import Path
 
 from workbook.core.errors import WorkbookError
+from workbook.core.pairs import write_pairs
 from workbook.curation.applying import apply_plan
+from workbook.curation.copying import copy_pairs
 from workbook.curation.corrections import Plan, make_plan
 from workbook.curation.errata import errata_names
 from workbook.curation.faults import FaultReport, find_faults
-from workbook.curation.layouts import Layout, moved_layout, resolve_layout
+from workbook.curation.layouts import Layout, moved_layout, pair_layout, resolve_layout
+from workbook.curation.strays import find_strays
 from workbook.curation.whole_files import write_whole
 
 CLEAN, FAULTY, WRONG_USE = 0, 1, 2
+EPILOG = """exit code: 0 clean, 1 faults found, 2 wrong use or unreadable input
+examples:
+  workbook audit casia1 --errata casia-v1 --plan plan.json
+  workbook audit casia1 --errata casia-v1 --apply plan.json --out casia1-corrected --pairs CASIA1.json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the arguments of `workbook audit`."""
     parser.description = "Find every fault of a dataset of images and masks; repair a copy of it."
-    parser.epilog = "exit code: 0 clean, 1 faults found, 2 wrong use or unreadable input"
+    parser.epilog = EPILOG
     add = parser.add_argument
     add("images", type=Path, help="folder of the images, a folder in a known layout, or a JSON file of pairs")
     add("masks", type=Path, nargs="?", help="folder of the masks")
@@ -33,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--plan", type=Path, metavar="OUT", help="write a plan of corrections as JSON, for review")
     add("--apply", type=Path, metavar="PLAN", help="apply a plan to a copy, and audit the copy")
     add("--out", type=Path, metavar="DIR", help="folder of the copy (with --apply)")
+    add("--pairs", type=Path, metavar="OUT", help="write the pairs, of the copy with --apply, as a JSON list")
+    add("--tp-gt", type=Path, metavar="DIR", help="copy the pairs, as they are, into Tp/, Gt/ and Au/ there")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,8 +71,15 @@ def _run(args: argparse.Namespace) -> int:
         _write(args.json, report.to_json() + "\n")
     if args.plan is not None:
         make_plan(report).save(args.plan)
+    if args.pairs is not None:
+        write_pairs(pair_layout(layout).pairs, args.pairs)
+    if args.tp_gt is not None:
+        copy_pairs(pair_layout(layout).pairs, args.tp_gt)
     if str(args.json) != "-":
         sys.stdout.write(summary(report) + "\n")
+        if strays := find_strays(layout):
+            shown = ", ".join(path.name for path in strays[:3]) + (", ..." if len(strays) > 3 else "")
+            sys.stdout.write(f"passed over, since they are no images: {len(strays)} files ({shown})\n")
     return CLEAN if report.clean else FAULTY
 
 

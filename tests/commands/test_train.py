@@ -153,3 +153,30 @@ def test_what_is_left_out_of_the_data_is_told_in_one_line(tmp_path, capsys):
     assert "left out: 1 without a mask" in error
     assert "UserWarning" not in error
     load_checkpoint(tmp_path / "run", model_from_run(tmp_path / "run", weights=False))
+
+
+STOPPING = """
+import os, signal
+from pathlib import Path
+
+def stop(sample):
+    '''As Ctrl-C in the second epoch, once.'''
+    file = Path(__file__).with_suffix(".count")
+    count = int(file.read_text()) + 1 if file.exists() else 1
+    file.write_text(str(count))
+    if count == 10:
+        os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_an_interrupt_is_130_and_the_same_command_goes_on(data, tmp_path, capsys):
+    (tmp_path / "own.py").write_text(STOPPING)
+    given = words(data, tmp_path / "run", "--post-func", f"{tmp_path / 'own.py'}:stop", "--batch-size", "7")
+    del given[given.index("--test-data") : given.index("--test-data") + 2]
+    given[given.index("--epochs") + 1] = "3"
+    assert main(given) == 130
+    said = capsys.readouterr().err
+    assert said == f"workbook train: {tmp_path / 'run'}: interrupted and saved; the same command goes on\n"
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) < 3
+    assert main(given) == 0
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 3

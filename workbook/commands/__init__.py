@@ -1,0 +1,1 @@
+"""The verbs of the `workbook` command, one a file; `workbook.cli` finds them."""

@@ -1,0 +1,39 @@
+"""The `workbook notebooks` verb: a headless run of the notebooks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+EPILOG = """example:
+  workbook notebooks --data casia --out build/casia"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of `workbook notebooks`."""
+    parser.epilog = EPILOG
+    add = parser.add_argument
+    add("notebooks", type=Path, nargs="?", default=Path("notebooks"), help="folder of the notebooks")
+    add(
+        "--out",
+        type=Path,
+        default=Path("build/notebooks"),
+        help="folder for all results (default: %(default)s)",
+    )
+    add("--data", type=Path, help="folder with Tp/ Gt/ [Au/] in place of the embedded dataset")
+    add("--store", action="store_true", help="put the executed notebooks back where they came from")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Execute the notebooks and print their summary as JSON."""
+    from workbook.course.execute import execute_notebooks  # and with it Jupyter
+
+    summary = execute_notebooks(args.out, args.data, args.store, args.notebooks, report=_tell)
+    sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+    return 0
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line + "\n")
