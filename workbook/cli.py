@@ -1,18 +1,19 @@
 """The `workbook` command: thin, every verb calls one library function.
 
-A verb is a module of `workbook.commands` (or elsewhere) with `add_arguments(parser)` and `run(args)`. Verbs
-whose options depend on a model's constructor have a parser of their own, and `run(words)` instead.
+A verb is a module, of `workbook.commands` or elsewhere, whose `build(parser)` gives a parser its arguments
+and returns what runs it. Verbs whose options depend on a model's constructor have a parser of their own, and
+`run(words)` instead.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 Run = Callable[[argparse.Namespace], int]
@@ -58,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     if words and words[0] in OWN_PARSER:
-        return int(importlib.import_module(OWN_PARSER[words[0]]).run(words[1:]))
+        return int(import_module(OWN_PARSER[words[0]]).run(words[1:]))
     args = make_parser(words).parse_args(words)
     return int(args.run(args))
 
@@ -121,30 +122,38 @@ def _tell(line: str) -> None:
     sys.stderr.write(" ".join(line.split()) + "\n")
 
 
-def verb_in(module: str) -> Build:
-    """A verb whose `add_arguments(parser)` and `run(args)` are in a module, imported when it is called."""
+def _build_audit(parser: argparse.ArgumentParser) -> Run:
+    from workbook.curation.audit import add_arguments, run
+
+    add_arguments(parser)
+    return run
+
+
+def _builder(module: str) -> Build:
+    """The `build` of a module that declares its own verb; imported when the verb is called."""
 
     def build(parser: argparse.ArgumentParser) -> Run:
-        found = importlib.import_module(module)
-        found.add_arguments(parser)
-        run: Run = found.run
+        run: Run = import_module(module).build(parser)
         return run
 
     return build
 
 
 VERBS: dict[str, tuple[str, Build | None]] = {
-    "sample": ("Write an embedded dataset.", verb_in("workbook.commands.sample")),
-    "audit": ("Find every fault of a dataset; repair a copy of it.", verb_in("workbook.curation.audit")),
+    "sample": ("Write an embedded dataset.", _builder("workbook.commands.sample")),
+    "audit": ("Find every fault of a dataset; repair a copy of it.", _build_audit),
     "train": ("Train a model, or go on with a run.", None),
-    "test": ("Score a run's checkpoints on datasets.", verb_in("workbook.commands.test")),
-    "robust": ("Score a run under JPEG, blur, noise, resizing.", verb_in("workbook.commands.robust")),
-    "predict": ("Mark what was tampered with in images.", verb_in("workbook.commands.predict")),
+    "test": ("Score a run's checkpoints on datasets.", _builder("workbook.commands.test")),
+    "robust": ("Score a run under JPEG, blur, noise, resizing.", _builder("workbook.commands.robust")),
+    "predict": ("Mark what was tampered with in images.", _builder("workbook.commands.predict")),
     "complexity": ("Count a model's parameters, operations and memory.", None),
     "notebooks": (
         "Execute the notebooks; keep copies, figures, summary.",
-        verb_in("workbook.commands.notebooks"),
+        _builder("workbook.commands.notebooks"),
     ),
-    "doctor": ("Say whether everything works here, and what to do.", verb_in("workbook.commands.doctor")),
-    "completion": ("Print what makes a shell complete these words.", verb_in("workbook.commands.completion")),
+    "doctor": ("Say whether everything works here, and what to do.", _builder("workbook.commands.doctor")),
+    "completion": (
+        "Print what makes a shell complete these words.",
+        _builder("workbook.commands.completion"),
+    ),
 }

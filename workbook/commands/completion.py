@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
 EPILOG = """examples:
@@ -11,10 +12,11 @@ EPILOG = """examples:
   workbook completion zsh > ~/.zfunc/_workbook       (with fpath+=~/.zfunc before compinit)"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments of `workbook completion`."""
+def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Give a parser the arguments of `workbook completion`; returns what runs it."""
     parser.epilog = EPILOG
     parser.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    return run
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,10 +47,11 @@ class Finding:
     remedy: str = ""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments of `workbook doctor`."""
+def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Give a parser the arguments of `workbook doctor`; returns what runs it."""
     parser.epilog = EPILOG
     add_json(parser)
+    return run
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 EPILOG = """example:
   workbook notebooks --data casia --out build/casia"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments of `workbook notebooks`."""
+def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Give a parser the arguments of `workbook notebooks`; returns what runs it."""
     parser.epilog = EPILOG
     add = parser.add_argument
     add("notebooks", type=Path, nargs="?", default=Path("notebooks"), help="folder of the notebooks")
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--data", type=Path, help="folder with Tp/ Gt/ [Au/] in place of the embedded dataset")
     add("--store", action="store_true", help="put the executed notebooks back where they came from")
+    return run
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from workbook.commands.of_a_run import add_run_arguments, bar, open_run
@@ -17,8 +18,8 @@ examples:
 UNREAD = 1
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments of `workbook predict`."""
+def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Give a parser the arguments of `workbook predict`; returns what runs it."""
     parser.epilog = EPILOG
     add_run_arguments(parser)
     add = parser.add_argument
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threshold", type=float, default=0.5, help="a pixel is marked above it (default: %(default)s)")
     add("--overlay", action="store_true", help="write IMAGE_overlay.png too")
     add_json(parser)
+    return run
 
 
 def run(args: argparse.Namespace) -> int:

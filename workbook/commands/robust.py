@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from workbook.commands.of_a_run import add_run_arguments, bar, open_run
@@ -14,8 +15,8 @@ EPILOG = """examples:
   workbook robust --run runs/first --data casia/test --perturbation jpeg --strengths 95 75 50"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments of `workbook robust`."""
+def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Give a parser the arguments of `workbook robust`; returns what runs it."""
     parser.epilog = EPILOG
     add_run_arguments(parser)
     add = parser.add_argument
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--csv", type=Path, metavar="OUT", help="write the table")
     add("--figure", type=Path, metavar="OUT", help="draw a curve for each perturbation, as PNG")
     add_json(parser)
+    return run
 
 
 def run(args: argparse.Namespace) -> int:

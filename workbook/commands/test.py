@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from workbook.commands.of_a_run import add_run_arguments, bar, open_run
@@ -17,8 +18,8 @@ examples:
 UNREAD = 1
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments of `workbook test`."""
+def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Give a parser the arguments of `workbook test`; returns what runs it."""
     parser.epilog = EPILOG
     add_run_arguments(parser)
     add = parser.add_argument
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--images-csv", type=Path, metavar="OUT", help="write each image's scores")
     add("--latex", type=Path, metavar="OUT", help="write the table for a paper")
     add_json(parser)
+    return run
 
 
 def run(args: argparse.Namespace) -> int:
