@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from command_line import command
+from command_line import command, commands
 from PIL import Image
 
 from workbook.core import read_pairs
@@ -173,67 +173,55 @@ def test_two_processes_end_where_one_does(run, lists):
         assert last[0][score] == pytest.approx(last[1][score], abs=1e-4)
 
 
-def test_every_checkpoint_is_scored_on_every_set(run, lists):
+@pytest.fixture(scope="module")
+def said(run, lists):
+    """Steps 6 to 9, in one process: what each verb printed."""
     sets = {"CASIA1": "CASIA1.json", "CASIA2": "CASIA2.json"} | real_photographs(lists)
     (lists / "test_datasets.json").write_text(json.dumps(sets))
-    words = ["test", "--run", "runs/one", "--data", "test_datasets.json", "--all-checkpoints", "--json"]
-    done = command(*words, "--csv", "scores.csv", "--latex", "scores.tex", cwd=lists)
-    rows = json.loads(done.stdout)["scores"]
+    (lists / "broken.jpg").write_bytes(b"no image")
+    of_run = ["--run", "runs/one", "--json"]
+    image = read_pairs(lists / "CASIA1.json")[0].image
+    jpeg = ["--perturbation", "jpeg", "--strengths", 90, 50]
+    verbs = {
+        "test": ["--data", "test_datasets.json", "--all-checkpoints", "--csv", "s.csv", "--latex", "s.tex"],
+        "robust": ["--data", "CASIA1.json", *jpeg, "--figure", "robust.png"],
+        "predict": [image, "broken.jpg", "--out", "found", "--overlay"],
+    }
+    several = [[verb, *of_run, *words] for verb, words in verbs.items()]
+    found = commands(*several, ["complexity", *OWN, "--size", 64, "--json"], cwd=lists)
+    assert [code for code, _ in found] == [0, 0, 1, 0]  # one image is broken
+    return dict(zip([*verbs, "complexity"], [json.loads(text) for _, text in found], strict=True))
+
+
+def test_every_checkpoint_is_scored_on_every_set(said, run, lists):
+    rows = said["test"]["scores"]
     assert {row["checkpoint"] for row in rows} == {"best", "last", "average", "epoch_0002"}
-    assert {row["dataset"] for row in rows} == set(sets)
+    assert {row["dataset"] for row in rows} == set(json.loads((lists / "test_datasets.json").read_text()))
     logged = json.loads((run / "log.jsonl").read_text().splitlines()[-1])["pixel_f1"]
     where = {"checkpoint": "best", "dataset": "CASIA1", "kind": "all", "score": "pixel_f1"}
     (value,) = [row["value"] for row in rows if where.items() <= row.items()]
     assert value == pytest.approx(logged, abs=1e-6)
-    assert (lists / "scores.csv").read_text().count("\n") == 1 + len(rows)
-    assert r"\toprule" in (lists / "scores.tex").read_text()
+    assert (lists / "s.csv").read_text().count("\n") == 1 + len(rows)
+    assert r"\toprule" in (lists / "s.tex").read_text()
 
 
-def test_robustness_prediction_and_complexity(run, lists):
-    words = [
-        "robust",
-        "--run",
-        "runs/one",
-        "--data",
-        "CASIA1.json",
-        "--perturbation",
-        "jpeg",
-        "--strengths",
-        90,
-        50,
-    ]
-    rows = json.loads(command(*words, "--figure", "robust.png", "--json", cwd=lists).stdout)["scores"]
-    assert [(row["perturbation"], row["strength"]) for row in rows] == [
-        ("clean", None),
-        ("jpeg", 90),
-        ("jpeg", 50),
-    ]
+def test_robustness(said, lists):
+    found = [(row["perturbation"], row["strength"]) for row in said["robust"]["scores"]]
+    assert found == [("clean", None), ("jpeg", 90), ("jpeg", 50)]
     with Image.open(lists / "robust.png") as figure:
         assert figure.width > 100
 
-    pair = read_pairs(lists / "CASIA1.json")[0]
-    (lists / "broken.jpg").write_bytes(b"no image")
-    words = [
-        "predict",
-        "--run",
-        "runs/one",
-        pair.image,
-        "broken.jpg",
-        "--out",
-        "found",
-        "--overlay",
-        "--json",
-    ]
-    done = command(*words, cwd=lists, code=1)
-    said = json.loads(done.stdout)
-    assert [row["image"] for row in said["unreadable"]] == ["broken.jpg"]
-    (row,) = said["images"]
-    with Image.open(pair.image) as image, Image.open(lists / row["pred"]) as mask:
+
+def test_prediction(said, lists):
+    assert [row["image"] for row in said["predict"]["unreadable"]] == ["broken.jpg"]
+    (row,) = said["predict"]["images"]
+    with Image.open(row["image"]) as image, Image.open(lists / row["pred"]) as mask:
         assert (mask.size, mask.mode) == (image.size, "L")
         assert {level for _, level in mask.getcolors()} <= {0, 255}
     assert (lists / row["overlay"]).is_file()
 
-    done = command("complexity", *OWN, "--size", 64, "--json", cwd=lists)
-    cost = json.loads(done.stdout)
-    assert cost["parameters"] == sum(w.numel() for w in read_weights(run / "best/model.safetensors").values())
-    assert cost["flops"] > 1e6
+
+def test_complexity(said, run):
+    parameters = sum(weights.numel() for weights in read_weights(run / "best/model.safetensors").values())
+    assert said["complexity"]["parameters"] == parameters
+    assert said["complexity"]["flops"] > 1e6

@@ -1,9 +1,10 @@
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from workbook.core import ImageAUC, PixelF1, evaluate, robustness
+from workbook.core import FalseAlarmRate, ImageAUC, Pair, PairDataset, PixelF1, evaluate, robustness
 from workbook.core.errors import DataError, WorkbookError
 from workbook.core.perturbations import blur
 
@@ -69,3 +70,23 @@ def test_what_cannot_be_is_refused(data):
         robustness(Bright(), {"a": data, "b": data})
     with pytest.raises(DataError, match="perturbations need uint8"):
         robustness(Bright(), [one | {"image": one["image"] / 255} for one in data])
+
+
+class SeesMean(nn.Module):
+    """Remembers a field that a post_func makes of the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.seen = nn.Linear(1, 1), []
+
+    def forward(self, image, mean):
+        self.seen.append(round(float(mean[0])))
+        return {"pred_mask": torch.zeros_like(image[:, :1])}
+
+
+def test_fields_of_a_post_func_are_made_of_the_perturbed_image(tmp_path):
+    Image.new("RGB", (8, 8), (200, 200, 200)).save(tmp_path / "a.png")
+    data = PairDataset([Pair(tmp_path / "a.png")], post_func=lambda s: {"mean": s["image"].float().mean()})
+    model = SeesMean()
+    robustness(model, data, {"darker": (lambda image, by: image // int(by), [2, 4])}, [FalseAlarmRate()])
+    assert model.seen == [200, 100, 50]
