@@ -75,6 +75,7 @@ OWN = [
     "8",
 ]
 OWN += ["--pretrained", "false"]
+pytestmark = pytest.mark.slow  # a minute: nine starts of torch
 REAL = Path(__file__).parents[2] / "shared" / "data" / "casia1" / "samples"
 
 

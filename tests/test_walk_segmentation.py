@@ -30,6 +30,7 @@ from workbook.core import (
 from workbook.curation import copy_pairs, find_faults, find_pairs, find_strays, split_pairs
 from workbook.show import cut_out, show_cutouts, show_predictions
 
+pytestmark = pytest.mark.slow
 GROUP = "1803151818"
 PEOPLE, SIZE = 20, 32
 

@@ -161,7 +161,7 @@ def _normalize(image: Tensor) -> Tensor:
     together = 1 if on_cpu else max(1, len(image))  # one image stays in a CPU's cache
     for levels, pixels in zip(image.split(together), ready.split(together), strict=True):
         if on_cpu and levels.is_contiguous(memory_format=torch.channels_last):
-            # Decoded pixel by pixel: computed as the bytes lie, turned once; a third faster than turned first.
+            # Decoded pixel by pixel: computed as the bytes lie, turned once: a third faster than turned first
             across = levels.shape[3]
             rows = levels.permute(0, 2, 3, 1).float().contiguous()  # (1, H, W, 3)
             rows.flatten(2).mul_(scale.flatten().repeat(across)).sub_(shift.flatten().repeat(across))

@@ -79,7 +79,7 @@ def pixel_ranks(
     """
     for pred, truth, real in _each_image(pred_mask, mask, shape_mask):
         levels = _histogram(_levels(pred), truth, real, LEVELS)
-        # Whole numbers in double, exact up to 2^53: three times as fast on a CPU, and not all devices have it.
+        # Whole numbers in double, exact up to 2^53: three times as fast on a CPU; not all devices have it.
         positives, negatives = levels.cpu().double()
         won = ranks(positives, negatives)
         if exact or _is_coarse(positives, negatives):
