@@ -6,7 +6,7 @@ BIN := .venv/bin
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-browser lint notebooks bench
+.PHONY: help lab test test-browser lint notebooks exercises bench
 
 help:  ## list what can be made
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "make %-13s%s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ lint: .venv/.installed  ## style, format and types
 
 notebooks: .venv/.installed  ## execute the notebooks: DATA=<folder with Tp/ Gt/ [Au/]> OUT=build/notebooks STORE=1
 	$(BIN)/workbook notebooks --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(STORE),--store)
+
+exercises: .venv/.installed  ## cut the learner's copies anew from the notebooks, after any change of these
+	$(BIN)/workbook release
 
 bench: .venv/.installed  ## the measurements that need no data, no peers and no GPU; tables to the terminal
 	$(BIN)/python benchmarks/check_model.py

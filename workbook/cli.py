@@ -151,6 +151,12 @@ VERBS: dict[str, tuple[str, Build | None]] = {
         "Execute the notebooks; keep copies, figures, summary.",
         _builder("workbook.commands.notebooks"),
     ),
+    "init": (
+        "Lay out your folder: exercises, a model to change.",
+        _builder("workbook.course.learner_folder"),
+    ),
+    "progress": ("Say which exercises pass, and which are next.", _builder("workbook.course.progress")),
+    "release": ("Cut the learner's copies of the notebooks.", _builder("workbook.course.release")),
     "doctor": ("Say whether everything works here, and what to do.", _builder("workbook.commands.doctor")),
     "completion": (
         "Print what makes a shell complete these words.",
