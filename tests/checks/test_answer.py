@@ -1,3 +1,4 @@
+import runpy
 import threading
 import time
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from workbook.checks import answer as answers
 from workbook.checks.answer import call_answer
 from workbook.checks.verdict import NotDone, WrongAnswer
 
@@ -82,3 +84,11 @@ def test_the_callers_arguments_stay_and_gradients_are_as_they_were():
     with torch.no_grad():
         assert not call_answer(lambda: torch.is_grad_enabled(), ())
     assert call_answer(lambda: torch.is_grad_enabled(), ())
+
+
+@pytest.mark.parametrize("module", ["nb02_model", "nb03_steps"])
+def test_checks_that_train_load_what_an_optimizer_imports_before_the_clock_runs(monkeypatch, module):
+    calls = []
+    monkeypatch.setattr(answers, "load_optimizers", lambda: calls.append(1))
+    runpy.run_module(f"workbook.checks.{module}")
+    assert calls == [1]

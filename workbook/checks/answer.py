@@ -50,6 +50,11 @@ def call_answer(answer: Any, arguments: tuple[Any, ...], where: str = "", second
     return result
 
 
+def load_optimizers() -> None:
+    """Make an optimizer: for the first one torch imports its compiler, seconds that are not the answer's."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1).zero_grad()
+
+
 def _run(answer: Callable[..., Any], given: tuple[Any, ...], where: str, seconds: float) -> Any:
     """Run in a thread, which can be told to stop on every system, also under Windows and inside a kernel."""
     outcome: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from workbook.checks import exercise
+from workbook.checks.answer import load_optimizers
 from workbook.checks.by_hand import cross_entropy, draw_mask, slope
 from workbook.checks.exercise import Case, Exercise, Mistake
 from workbook.checks.nb02_maps import decoder_shapes, join_skip
@@ -23,6 +24,7 @@ from workbook.checks.nb02_outside import wrap
 
 __all__ = ["decoder_shapes", "forward", "join_skip", "overfit", "progress", "soft_iou", "wrap"]
 
+load_optimizers()
 Answer = Callable[..., Any]
 BCE = F.binary_cross_entropy
 

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from workbook.checks.answer import load_optimizers
 from workbook.checks.exercise import Case, Exercise, Mistake
 from workbook.checks.two_numbers import TwoNumbers, draw_batch, loss_and_slopes, make_batch, mask_loss
 
+load_optimizers()
 Answer = Callable[..., Any]
 
 
