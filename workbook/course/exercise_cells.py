@@ -75,12 +75,14 @@ def read_cells(path: PathLike, limit: int = MAX_BYTES) -> list[Cell]:
     path = Path(path)
     try:
         size = path.stat().st_size
-        if size > limit:
-            told = f"{size / 2**20:.0f} MB, more than {limit / 2**20:.0f}"
-            raise DataError(f"{path}: {told}; clear its outputs and save it again")
-        notebook = json.loads(path.read_bytes())
+        content = path.read_bytes() if size <= limit else b""
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if size > limit:
+        told = f"{size / 2**20:.0f} MB, more than {limit / 2**20:.0f}"
+        raise DataError(f"{path}: {told}; clear its outputs and save it again")
+    try:
+        notebook = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not a notebook, or was cut off; save it again") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None

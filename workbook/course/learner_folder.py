@@ -1,4 +1,4 @@
-"""Lay out a learner's folder: the exercises, a model to change, lists of datasets; what is there is not lost."""
+"""Lay out a learner's folder: exercises, a model to change, lists of datasets; what is there is not lost."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def lay_out(
 ) -> dict[str, str]:
     """Lay out a learner's folder, or bring one up to date.
 
-    All questions come first: whoever breaks off has changed nothing. What is replaced stays as `<name>.bak`, or
-    `.bak2` and so on where there is one; each file appears whole.
+    All questions come first: whoever breaks off has changed nothing. What is replaced stays as `<name>.bak`
+    (`.bak2` and so on where there is one); each file appears whole.
 
     Args:
         folder: made when missing.

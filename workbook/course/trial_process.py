@@ -10,7 +10,6 @@ import threading
 from typing import Any
 
 CUT = 2000  # characters of a message
-NICE = 5  # whoever watches the process comes first
 
 
 def main() -> None:
@@ -30,8 +29,6 @@ def main() -> None:
     def say(message: dict[str, Any]) -> None:
         os.write(out, (json.dumps(message | {"key": key}) + "\n").encode())
 
-    if hasattr(os, "nice"):
-        os.nice(NICE)
     threads = _prepare(job)
     say({"ready": True})
     for task in job["tasks"]:
