@@ -103,7 +103,6 @@ def _tasks(
             if cell.kind == "code" and not cell.solution and not cell.grade
         ]
         ours = [source for cell in above for source in imports_and_definitions(cell.source)]
-        imports = [source for cell in above for source in imports_and_definitions(cell.source, False)]
         bound = set().union(*map(defined_names, ours))
         names = sorted(defined_names(exercise.answer) & used_names(exercise.check))
         theirs = [source for source in added if not defined_names(source) <= bound]
@@ -117,7 +116,9 @@ def _tasks(
                 "given": [source for source in providers if source in ours],
                 "answer": [*(source for source in providers if source in theirs), answer] if answer else [],
                 "names": names,
-                "setup": needed([exercise.check], imports),
+                "setup": needed(
+                    [exercise.check], [one for one in ours if not defined_names(one) & set(names)]
+                ),
                 "check": exercise.check,
             }
         )

@@ -70,10 +70,7 @@ def _limit(memory: int, file_size: int) -> None:
 
 def _try(task: dict[str, Any]) -> tuple[str, str]:
     """What came of one exercise: its state, and a message."""
-    theirs: dict[str, Any] = {"__name__": "__main__"}
-    for source in task["given"]:
-        with contextlib.suppress(Exception):  # a definition that needs data, which a trial does without
-            _run(source, theirs)
+    theirs = _names(task["given"])
     try:
         for source in task["answer"]:
             _run(source, theirs)
@@ -81,9 +78,7 @@ def _try(task: dict[str, Any]) -> tuple[str, str]:
         if missing:
             return "wrong", f"the answer's cell does not define {', '.join(missing)}"
         # The check sees what the answer defines, and nothing that it may have put in another name's place.
-        ours: dict[str, Any] = {"__name__": "__main__"}
-        for source in task["setup"]:
-            _run(source, ours)
+        ours = _names(task["setup"])
         ours |= {name: theirs[name] for name in task["names"]}
         _run(task["check"], ours)
     except NotImplementedError as error:
@@ -91,6 +86,15 @@ def _try(task: dict[str, Any]) -> tuple[str, str]:
     except BaseException as error:  # noqa: BLE001 - SystemExit and all else that an answer may raise
         return "wrong", _told(error)
     return "passed", ""
+
+
+def _names(sources: list[str]) -> dict[str, Any]:
+    """What sources of the master define."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for source in sources:
+        with contextlib.suppress(Exception):  # a definition that needs data, which a trial does without
+            _run(source, names)
+    return names
 
 
 def _run(source: str, names: dict[str, Any]) -> None:
