@@ -17,9 +17,10 @@ help:  ## list what can be made
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev,teach]'
 	touch $@
 
-lab: .venv/.installed  ## set up, write the embedded dataset, open JupyterLab; ARGS="--no-browser --port 8899"
-	$(BIN)/workbook sample casia-mini notebooks/data
-	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT) $(ARGS)
+lab: .venv/.installed  ## set up, lay out your folder work/, open JupyterLab on it; ARGS="--no-browser --port 8899"
+	$(BIN)/workbook init work --keep
+	$(BIN)/workbook sample casia-mini work/data
+	$(BIN)/jupyter lab --notebook-dir=work $(AS_ROOT) $(ARGS)
 
 # The notebooks come late and alone: beside other work on two cores, training takes five times as long.
 test: lint  ## set up, then lint, unit tests, doctests and the notebooks

@@ -18,7 +18,7 @@ def test_a_clone_has_its_own():
 
 def installed(monkeypatch, tmp_path, names):
     """As in a wheel: the package in one folder, the notebooks among the data of the environment."""
-    monkeypatch.setattr(module.workbook, "__file__", str(tmp_path / "site-packages/workbook/__init__.py"))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "site-packages/workbook/course/exercise_files.py"))
     files = []
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

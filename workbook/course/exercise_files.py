@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-import workbook
 from workbook.core.errors import DataError
 
 DISTRIBUTION = "imdl-workbook"
@@ -27,7 +26,7 @@ def exercise_files() -> dict[str, Path]:
 
 
 def _in_clone() -> list[Path]:
-    root = Path(workbook.__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     return list((root / FOLDER).glob("*.ipynb")) if (root / "pyproject.toml").is_file() else []
 
 
