@@ -66,9 +66,10 @@ say(pids=[subprocess.Popen({SLEEPER!r}, start_new_session=new).pid for new in (F
 
 
 @posix
-def test_too_many_processes_are_stopped_at_once():
+@pytest.mark.parametrize("session", [False, True])
+def test_too_many_processes_are_stopped_at_once(session):
     code = f"""import subprocess, time
-for _ in range(12): subprocess.Popen({SLEEPER!r})
+for _ in range(12): subprocess.Popen({SLEEPER!r}, start_new_session={session})
 time.sleep(100)"""
     started = time.monotonic()
     with running(code, processes=4) as process, pytest.raises(Stopped, match="too many processes"):
