@@ -98,6 +98,11 @@ def test_answers_that_are_not_there():
     assert pick_answers(MASTER, MASTER)["ex-1"] == STUB.format("find")
 
 
+def test_an_answer_that_is_no_python_is_known_by_its_cell():
+    broken = "def find(x: oops"
+    assert pick_answers(MASTER, [Cell("code", broken, id="a1")])["ex-1"] == broken
+
+
 def test_a_cell_of_the_master_is_no_answer():
     defines_it = Cell("code", "def find(x): return 1", id="other")
     assert pick_answers([*MASTER, defines_it], no_ids([*MASTER[:2], defines_it])) == {

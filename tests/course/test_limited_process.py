@@ -66,6 +66,16 @@ say(pids=[subprocess.Popen({SLEEPER!r}, start_new_session=new).pid for new in (F
 
 
 @posix
+def test_what_gets_away_holds_nobody_up():
+    code = f"import subprocess; say(pid=subprocess.Popen({SLEEPER!r}, env={{}}, start_new_session=True).pid)"
+    started = time.monotonic()
+    with running(code) as process:
+        pid = process.next_message(60)["pid"]
+    assert time.monotonic() - started < 90  # it sleeps for 100
+    os.kill(pid, 9)
+
+
+@posix
 @pytest.mark.parametrize("session", [False, True])
 def test_too_many_processes_are_stopped_at_once(session):
     code = f"""import subprocess, time

@@ -29,6 +29,7 @@ THOROUGH = 10  # looks until one by the mark, which takes longer
 LINE = 2**20  # bytes of one message; a longer one is none of ours
 WAITING = 1000  # messages that may wait to be read; whoever writes more has to wait
 ROUNDS = 50  # of ending what is left; a process that forks meanwhile is found in the next
+PATIENCE = 1.0  # seconds for the last lines
 MARK = "WORKBOOK_TRIAL"  # in the environment of the process and of all that it starts
 # What Python and the libraries need of the environment; the rest, keys and tokens among it, is not theirs.
 KEPT = (
@@ -80,6 +81,7 @@ class LimitedProcess:
         self._module, self._key, self._mark = module, uuid.uuid4().hex, uuid.uuid4().hex
         self._job = json.dumps(job | {"key": self._key}).encode()
         self._lines: queue.Queue[bytes] = queue.Queue(WAITING)
+        self._ended = threading.Event()
 
     def __enter__(self) -> LimitedProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="trial-", ignore_cleanup_errors=True)
@@ -93,8 +95,9 @@ class LimitedProcess:
             env=self._environment(),
             start_new_session=POSIX,
         )
-        for work in (self._write, self._read):
-            threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=self._write, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         return self
 
     def __exit__(
@@ -156,8 +159,17 @@ class LimitedProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         while line := self._process.stdout.readline(LINE):
-            self._lines.put(line)
-        self._lines.put(b"")
+            if self._put(line):
+                return
+        self._put(b"")
+
+    def _put(self, line: bytes) -> bool:
+        """Hand a line on; whether nobody wants it any more."""
+        while not self._ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._lines.put(line, timeout=LOOK_EVERY)
+                return False
+        return True
 
     def _others(self, marked: bool = False) -> list[int]:
         """What it has started and is still there: by its session and, which takes longer, by the mark."""
@@ -186,8 +198,10 @@ class LimitedProcess:
                 break
         self._process.kill()
         self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._ended.set()
+        self._reader.join(PATIENCE)
+        if not self._reader.is_alive() and self._process.stdout is not None:
+            self._process.stdout.close()  # would wait for ever for what got away and holds the other end
 
     def _signalled(self, others: list[int]) -> Iterator[int]:
         if POSIX:
