@@ -166,7 +166,12 @@ def test_the_command_writes_an_instructors_own(tmp_path, capsys):
     words = ["release", str(tmp_path / "nb"), "--out", str(out), "--repo", "https://github.com/prof/course"]
     assert cli.main(words) == 0
     assert capsys.readouterr().out == f"{out / '01.ipynb'}\n"
-    assert "prof/course/blob/main/week-1/01.ipynb" in (out / "01.ipynb").read_text(encoding="utf-8")
+    written_bytes = (out / "01.ipynb").read_bytes()
+    assert b"prof/course/blob/main/week-1/01.ipynb" in written_bytes
+    assert (
+        written_bytes
+        == release_bytes(tmp_path / "nb", "week-1", "https://github.com/prof/course")["01.ipynb"]
+    )
 
 
 @pytest.fixture(scope="module")
