@@ -96,6 +96,7 @@ def _backups(path: Path) -> Iterator[Path]:
 
 def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Declare the options of `workbook init`; returns what runs it."""
+    parser.epilog = "example:\n  workbook init work"
     parser.add_argument("folder", type=Path, help="your folder; made when missing")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--yes", action="store_true", help="replace what differs; yours stays as <name>.bak")

@@ -103,6 +103,7 @@ def _solved(trials: list[Trial]) -> int:
 
 def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Declare the options of `workbook progress`; returns what runs it."""
+    parser.epilog = "example:\n  workbook progress work"
     parser.add_argument("folder", type=Path, help="your folder, as workbook init laid it out")
     parser.add_argument("--json", action="store_true", help="write a JSON object")
 

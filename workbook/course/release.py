@@ -160,6 +160,7 @@ def _set_badge(notebook: NotebookNode, link: str) -> None:
 
 def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Declare the options of `workbook release`; returns what runs it."""
+    parser.epilog = "example:\n  workbook release --repo https://github.com/me/course --out exercises"
     add = parser.add_argument
     add("notebooks", type=Path, nargs="?", default=Path("notebooks"), help="folder of the complete notebooks")
     add(
