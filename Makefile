@@ -23,9 +23,10 @@ lab: .venv/.installed  ## set up, lay out your folder work/, open JupyterLab on 
 	$(BIN)/jupyter lab --notebook-dir=work $(AS_ROOT) $(ARGS)
 
 # The notebooks come late and alone: beside other work on two cores, training takes five times as long.
-test: lint  ## set up, then lint, unit tests, doctests and the notebooks
+test: lint  ## set up, then lint, unit tests, doctests, the notebooks, and these in a browser where Chromium is installed
 	$(BIN)/pytest -n 2 --dist loadscope -m "not browser" workbook tests
 	$(BIN)/pytest --nbval notebooks
+	$(BIN)/pytest -m browser tests/browser
 
 test-browser: .venv/.installed  ## all notebooks and widgets in JupyterLab in headless Chromium; screenshots in build/browser
 	$(BIN)/pytest -m browser tests/browser
