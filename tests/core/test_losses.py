@@ -178,6 +178,10 @@ def test_a_weighted_sum_takes_losses_from_elsewhere():
     assert loss(preds, target).item() == pytest.approx(
         3 * parts["bce"].item() + 0.5 * parts["l1_loss"].item()
     )
+    real = torch.ones_like(target)
+    real[..., 4:] = 0  # padding is no error, whatever is predicted there
+    padded = loss.parts(preds, target, real)["l1_loss"]
+    assert padded.item() == pytest.approx(((preds - target).abs() * real).mean().item())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Computed in float32 whatever comes in, because a bfloat16 has no number between 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -233,11 +234,15 @@ class WeightedSum(nn.Module):
 
     def parts(self, preds: Tensor, target: Tensor, shape_mask: Tensor | None = None) -> dict[str, Tensor]:
         """Each loss by its name, unweighted: one curve each."""
-        padding = () if shape_mask is None else (shape_mask,)  # a loss from elsewhere takes two arguments
         found: dict[str, Tensor] = {}
         for number, loss in enumerate(self.losses):
+            given: tuple[Tensor, ...] = (preds, target)
+            if shape_mask is not None and "shape_mask" in inspect.signature(loss.forward).parameters:
+                given += (shape_mask,)
+            elif shape_mask is not None:  # from elsewhere: a right answer on padding
+                given = (preds * shape_mask, target * shape_mask)
             name = loss_name(loss)
-            found[f"{name}_{number}" if name in found else name] = loss(preds, target, *padding)
+            found[f"{name}_{number}" if name in found else name] = loss(*given)
         return found
 
 
