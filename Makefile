@@ -36,8 +36,8 @@ lint: .venv/.installed  ## style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-notebooks: .venv/.installed  ## execute the notebooks: DATA=<folder with Tp/ Gt/ [Au/]> OUT=build/notebooks STORE=1
-	$(BIN)/workbook notebooks --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(STORE),--store)
+notebooks: .venv/.installed  ## execute the notebooks: DATA=<folder with Tp/ Gt/ [Au/]> PORTRAITS=<folder> OUT=build/notebooks STORE=1
+	$(BIN)/workbook notebooks --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(PORTRAITS),--portraits "$(PORTRAITS)") $(if $(STORE),--store)
 
 exercises: .venv/.installed  ## cut the learner's copies anew from the notebooks, after any change of these
 	$(BIN)/workbook release

@@ -11,7 +11,7 @@ CELL_SECONDS = 600  # nbval's own limit is 33 minutes
 
 def pytest_configure(config):
     # The stored outputs are of the embedded dataset, and a kernel draws inline unless it is told otherwise.
-    for name in ("WORKBOOK_DATA", "MPLBACKEND"):
+    for name in ("WORKBOOK_DATA", "WORKBOOK_PORTRAITS", "MPLBACKEND"):
         os.environ.pop(name, None)
     if getattr(config.option, "nbval", False):
         config.option.nbval_current_env = True

@@ -1,4 +1,4 @@
-"""The workbook: a small library under four notebooks on image-manipulation detection and localisation.
+"""The workbook: a small library under notebooks on image-manipulation detection and localisation.
 
 Where things are: `workbook.core` (datasets, model interface, losses, metrics, trainer, evaluation),
 `workbook.curation` (faults of a dataset and their repair), `workbook.models`, `workbook.show` (pictures).

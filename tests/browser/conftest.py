@@ -23,6 +23,7 @@ QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+UNSET = ("MPLBACKEND", "WORKBOOK_DATA", "WORKBOOK_PORTRAITS")  # the notebooks run on what is embedded
 PATIENCE = int(os.environ.get("BROWSER_PATIENCE", "120"))  # seconds until a wait is given up
 SETTINGS = {  # every cell is in the page, scrolled to or not; nothing asks, nothing calls home
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
@@ -40,7 +41,7 @@ class Lab:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         names = ("CONFIG", "DATA", "RUNTIME")
-        environment = {k: v for k, v in os.environ.items() if k not in ("MPLBACKEND", "WORKBOOK_DATA")}
+        environment = {k: v for k, v in os.environ.items() if k not in UNSET}
         environment |= {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in names}
         environment |= {
             "IPYTHONDIR": str(folder / "ipython"),

@@ -4,7 +4,7 @@ import os
 import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
 from workbook.core.errors import DataError, WorkbookError
@@ -21,7 +21,8 @@ for grey in (0, 255):
 SUMMARY = """
 import json, os, pathlib
 pathlib.Path("runs").mkdir()
-print(json.dumps({"data": os.environ.get("WORKBOOK_DATA"), "backend": os.environ["MPLBACKEND"]}))
+own = {name: os.environ.get(f"WORKBOOK_{name.upper()}") for name in ("data", "portraits")}
+print(json.dumps(own | {"backend": os.environ["MPLBACKEND"]}))
 """
 
 
@@ -43,6 +44,7 @@ def data(tmp_path):
 
 def test_copies_figures_and_summary(tmp_path, data, monkeypatch):
     monkeypatch.setenv("WORKBOOK_DATA", "left over")
+    monkeypatch.setenv("WORKBOOK_PORTRAITS", "left over")
     monkeypatch.setenv("MPLBACKEND", "Agg")
     write(tmp_path / "nb/02_b.ipynb", new_code_cell(SUMMARY, metadata={"tags": ["summary"], "x": 1}))
     cells = (new_markdown_cell("a"), new_code_cell("1"), new_code_cell(FIGURE))
@@ -51,7 +53,7 @@ def test_copies_figures_and_summary(tmp_path, data, monkeypatch):
     (out / "figures").mkdir(parents=True)
     (out / "figures/01_a_09_1.png").touch()  # of an earlier run
     summary = execute_notebooks(out, data, notebooks=tmp_path / "nb", report=lines.append)
-    assert summary["data"] == str(data)
+    assert (summary["data"], summary["portraits"]) == (str(data), None)
     assert "inline" in summary["backend"]
     assert json.loads((out / "summary.json").read_text()) == summary
     assert sorted(path.name for path in (out / "figures").iterdir()) == ["01_a_02_1.png", "01_a_02_2.png"]
@@ -135,10 +137,17 @@ def test_nothing_is_written_into_the_data(tmp_path, data):
     assert not (data / "out").exists()
 
 
-def test_own_data_are_never_stored(tmp_path, data):
+def test_portraits_reach_the_notebook(tmp_path, data):
+    write(tmp_path / "nb/05_a.ipynb", new_code_cell(SUMMARY, metadata={"tags": ["summary"]}))
+    summary = execute_notebooks(tmp_path / "out", notebooks=tmp_path / "nb", portraits=data)
+    assert (summary["data"], summary["portraits"]) == (None, str(data))
+
+
+@pytest.mark.parametrize("name", ["data", "portraits"])
+def test_own_data_are_never_stored(tmp_path, data, name):
     write(tmp_path / "nb/01_a.ipynb", new_code_cell("1"))
-    with pytest.raises(DataError, match="leave DATA or STORE out"):
-        execute_notebooks(tmp_path / "out", data, store=True, notebooks=tmp_path / "nb")
+    with pytest.raises(DataError, match="leave it or STORE out"):
+        execute_notebooks(tmp_path / "out", store=True, notebooks=tmp_path / "nb", **{name: data})
 
 
 def test_no_notebooks_and_no_place(tmp_path):
@@ -168,6 +177,13 @@ def test_of_a_widget_the_picture_is_stored_and_the_live_view_is_not():
     cell = new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data)])
     kept = trimmed(new_notebook(cells=[cell])).cells[0].outputs[0].data
     assert sorted(kept) == ["image/png", "text/plain"]
+
+
+def test_of_a_bar_its_moving_states_are_left_out():
+    texts = ["\repoch 1:  50%", "\r         ", "\repoch 1, loss 0.5\n", "done\n", "no end of line"]
+    outputs = [new_output("stream", name="stderr", text=text) for text in texts]
+    (cell,) = trimmed(new_notebook(cells=[new_code_cell("fit()", outputs=outputs)])).cells
+    assert ["".join(output.text) for output in cell.outputs] == texts[2:]
 
 
 def test_a_summary_is_json():

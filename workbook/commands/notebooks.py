@@ -24,6 +24,7 @@ def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int
         help="folder for all results (default: %(default)s)",
     )
     add("--data", type=Path, help="folder with Tp/ Gt/ [Au/] in place of the embedded dataset")
+    add("--portraits", type=Path, help="folder of portraits in place of notebook 5's embedded ones")
     add("--store", action="store_true", help="put the executed notebooks back where they came from")
     return run
 
@@ -32,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
     """Execute the notebooks and print their summary as JSON."""
     from workbook.course.execute import execute_notebooks  # and with it Jupyter
 
-    summary = execute_notebooks(args.out, args.data, args.store, args.notebooks, report=_tell)
+    summary = execute_notebooks(
+        args.out, args.data, args.store, args.notebooks, report=_tell, portraits=args.portraits
+    )
     sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     return 0
 

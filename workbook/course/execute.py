@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ def execute_notebooks(
     store: bool = False,
     notebooks: PathLike = "notebooks",
     report: Callable[[str], None] | None = None,
+    portraits: PathLike | None = None,
 ) -> dict[str, Any]:
     """Run all notebooks of a folder in the order of their names, each in a fresh kernel of this interpreter.
 
@@ -60,20 +61,23 @@ def execute_notebooks(
         store: also put the executed notebooks, with trimmed metadata, back where they came from.
         notebooks: the folder of the notebooks.
         report: called with a line before each notebook and after it.
+        portraits: a folder of portraits for notebook 5, in place of its embedded ones.
 
     Returns:
         What `summary.json` holds: the JSON objects that cells tagged `summary` printed, merged.
 
     Raises:
-        DataError: `data` is no folder of images with masks, or `out` lies in it; nothing has run.
+        DataError: `data` or `portraits` is no folder of images with masks, or `out` lies in it; nothing has
+            run.
         WorkbookError: a cell failed; names the notebook and the cell.
     """
     files = sorted(Path(notebooks).glob("*.ipynb"))
     if not files:
         raise DataError(f"{notebooks}: holds no notebooks; run this at the root of the project")
-    if store and data is not None:
-        raise DataError(f"{data}: stored outputs are those of the embedded dataset; leave DATA or STORE out")
-    environment = _environment(data, Path(out))
+    own = {"WORKBOOK_DATA": data, "WORKBOOK_PORTRAITS": portraits}
+    if store and (given := data or portraits) is not None:
+        raise DataError(f"{given}: stored outputs are those of the embedded dataset; leave it or STORE out")
+    environment = _environment(own, Path(out))
     try:
         Path(out, "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -96,20 +100,19 @@ def execute_notebooks(
     return summary
 
 
-def _environment(data: PathLike | None, out: Path) -> dict[str, str]:
-    """The kernels' environment; raises when the data are none, before anything runs."""
+def _environment(own: Mapping[str, PathLike | None], out: Path) -> dict[str, str]:
+    """The kernels' environment; raises when a folder of one's own holds no data, before anything runs."""
     # The kernel's inline figures need its own backend.
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("WORKBOOK_DATA", "MPLBACKEND")
-    }
-    if data is not None:
-        found = find_pairs(data)
-        if not any(pair.mask for pair in found.pairs):
+    environment = {key: value for key, value in os.environ.items() if key not in (*own, "MPLBACKEND")}
+    for name, data in own.items():
+        if data is None:
+            continue
+        if not any(pair.mask for pair in find_pairs(data).pairs):
             raise DataError(f"{data}: no mask belongs to any image by its name; name them <image>_gt.png")
         folder = Path(os.path.abspath(data))
         if os.path.commonpath([folder, os.path.abspath(out)]) == str(folder):
             raise DataError(f"{out}: lies inside the data, which are never written to; choose another OUT")
-        environment["WORKBOOK_DATA"] = str(folder)
+        environment[name] = str(folder)
     return environment
 
 
@@ -150,7 +153,15 @@ def trimmed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         # Without its kernel a widget would show an error in place of the picture that is stored beside it.
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(LIVE_WIDGET, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _moving(output)]
     return copy
+
+
+def _moving(output: nbformat.NotebookNode) -> bool:
+    """Whether it is one state of a progress bar, which the next one was written over."""
+    text = "".join(output.get("text", ""))  # a list of lines, as files hold it
+    return text.startswith("\r") and "\n" not in text
 
 
 def read_summary(notebook: nbformat.NotebookNode, name: str) -> dict[str, Any]:
