@@ -201,7 +201,7 @@ def test_no_solution_and_no_output_is_in_a_copy(copies, path):
     solvable = [cell.cell_type == "markdown" or "solution" in str(cell.metadata) for cell in made.cells]
     seen = "\n".join(text for text, look in zip(bare, solvable, strict=True) if look)
     solutions = [found for cell in source.cells for found in SOLUTION.findall(cell.source)]
-    assert len(solutions) >= 4
+    assert len(solutions) >= (0 if path.stem == "05_portraits" else 4)  # a road to walk, without exercises
     for solution in solutions:
         lines = ["".join(line.split()) for line in solution.splitlines()]
         assert "".join(lines) not in everything
