@@ -149,6 +149,7 @@ def _as_text(cell: str) -> str:
 
 def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Declare the options of `workbook grade`; returns what runs it."""
+    parser.epilog = "example:\n  workbook grade submitted --csv grades.csv"
     add, limits = parser.add_argument, Limits()
     add("submissions", type=Path, help="folder of <learner>/01_data_prep.ipynb, or of <learner>_01.ipynb")
     add(

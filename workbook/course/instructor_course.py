@@ -107,6 +107,7 @@ def make_course(out: PathLike, notebooks: PathLike = "notebooks", repo: str | No
 
 def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
     """Declare the options of `workbook course`; returns what runs it."""
+    parser.epilog = "example:\n  workbook course ../forensics-2027 --repo https://github.com/me/course"
     add = parser.add_argument
     add("folder", type=Path, help="a new folder for the course")
     add(
