@@ -28,13 +28,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbook.core.errors import DataError, WorkbookError
 from workbook.course.exercise_cells import Cell, exercises_of, read_cells
-from workbook.course.judging import Verdict, judge
 from workbook.course.limited_process import Limits
 from workbook.course.submission import Submission, find_submissions
 from workbook.curation.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from workbook.course.judging import Verdict
 
 PathLike = str | os.PathLike[str]
 Master = dict[str, list[Cell]]  # cells by the stem of the notebook
@@ -96,6 +99,7 @@ def grade_submissions(
 def grades_csv(grades: Sequence[Grade]) -> str:
     """The table: `learner`, a column an exercise, `total`, `possible`, `remarks`.
 
+    >>> from workbook.course.judging import Verdict
     >>> print(grades_csv([Grade("ann", (Verdict("1.1", 3, 3), Verdict("1.2", 2, 0, ["not done"])))]), end="")
     learner,1.1,1.2,total,possible,remarks
     ann,3,0,3,5,1.2: not done
@@ -130,6 +134,8 @@ def _read_master(folder: Path) -> Master:
 
 
 def _grade(one: Submission, master: Master, limits: Limits | None) -> Grade:
+    from workbook.course.judging import Verdict, judge  # torch, which the help does without
+
     remarks, notebooks = list(one.remarks), {}
     for stem, file in one.notebooks.items():
         try:
