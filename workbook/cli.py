@@ -157,6 +157,8 @@ VERBS: dict[str, tuple[str, Build | None]] = {
     ),
     "progress": ("Say which exercises pass, and which are next.", _builder("workbook.course.progress")),
     "release": ("Cut the learner's copies of the notebooks.", _builder("workbook.course.release")),
+    "course": ("Lay out a course for nbgrader.", _builder("workbook.course.instructor_course")),
+    "grade": ("Grade what learners handed in.", _builder("workbook.course.grade")),
     "doctor": ("Say whether everything works here, and what to do.", _builder("workbook.commands.doctor")),
     "completion": (
         "Print what makes a shell complete these words.",

@@ -6,7 +6,7 @@ import pytest
 
 from workbook.course.exercise_cells import Cell, exercises_of, read_cells
 from workbook.course.limited_process import Limits
-from workbook.course.trial import _tasks, try_exercises
+from workbook.course.trial import tasks_of, try_exercises
 from workbook.course.trial_process import _try
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_a_notebook_without_an_answer_starts_no_process(monkeypatch):
 
 def states(cells, submission):
     """Of answers that are our own: in this process, which is quick."""
-    tasks = _tasks(cells, submission, exercises_of(cells))
+    tasks = tasks_of(cells, submission, exercises_of(cells))
     return {task["id"]: _try(task) for task in tasks}
 
 

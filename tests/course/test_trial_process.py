@@ -67,7 +67,7 @@ def test_main_says_a_line_a_task_and_ends(monkeypatch):
     read, write = os.pipe()
     ended, saved = [], [os.dup(descriptor) for descriptor in (0, 1, 2)]
     monkeypatch.setattr(sys, "stdin", stdin)
-    monkeypatch.setattr(trial_process, "_limit", lambda *limits: ended.append(limits))
+    monkeypatch.setattr(trial_process, "limit_resources", lambda *limits: ended.append(limits))
     monkeypatch.setattr(os, "_exit", ended.append)
     os.dup2(write, 1)
     try:

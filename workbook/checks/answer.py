@@ -22,6 +22,17 @@ class TimeIsUp(BaseException):
     """Raised inside an answer that takes too long; no `except Exception` of the answer catches it."""
 
 
+class Elsewhere:
+    """An answer that lives in another process, where it is wrapped, called and limited.
+
+    An exercise that is called with one asks it by `try_on`, and never runs it.
+    """
+
+    def try_on(self, number: str, case: tuple[Any, ...]) -> Any:
+        """What the answer to that exercise makes of an input, as plain data; raises as `call_answer`."""
+        raise NotImplementedError
+
+
 def call_answer(answer: Any, arguments: tuple[Any, ...], where: str = "", seconds: float = SECONDS) -> Any:
     """What a learner's function returns for copies of the arguments.
 

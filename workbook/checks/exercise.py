@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workbook.checks.answer import SECONDS, call_answer
+from workbook.checks.answer import SECONDS, Elsewhere, call_answer
 from workbook.checks.difference import difference, short
 from workbook.checks.verdict import NotDone, Passed, WrongAnswer
 
@@ -73,7 +73,7 @@ class Exercise:
         self.passed = False
         count = 0
         for case in self.draw(np.random.default_rng(seed)):
-            given = self._call(answer, case)
+            given = self.call(answer, case)
             expected = self.reference(*case)
             if wrong := difference(expected, given, self.tolerance):
                 raise self._wrong(case, expected, given, wrong)
@@ -86,7 +86,10 @@ class Exercise:
         """How messages begin."""
         return f"Exercise {self.number}"
 
-    def _call(self, answer: Any, case: Case) -> Any:
+    def call(self, answer: Any, case: Case) -> Any:
+        """What an answer makes of one input; raises as `__call__` does."""
+        if isinstance(answer, Elsewhere):
+            return answer.try_on(self.number, case)
         if self.wrap is not None and callable(answer):
             answer = self.wrap(answer)
         return call_answer(answer, case, self.where, self.seconds)
@@ -103,7 +106,7 @@ class Exercise:
         """The hint of the first known mistake that answers this input as the answer did."""
         for mistake in self.mistakes:
             try:
-                theirs = self._call(mistake.answer, case)
+                theirs = self.call(mistake.answer, case)
             except (WrongAnswer, NotDone):
                 continue
             if difference(expected, theirs, self.tolerance) and _same(theirs, given, self.tolerance):

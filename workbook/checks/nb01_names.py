@@ -134,6 +134,8 @@ def _sizes(rng: np.random.Generator) -> Iterator[Case]:
     yield (256, 384), (100, 300)
     yield (600, 450), (475, 450)  # one side is equal, the other is far off
     yield (387, 581), (392, 581)  # padded
+    yield (40, 60), (24, 76)  # as far as "cropped" goes, on both sides
+    yield (60, 90), (77, 88)  # a pixel further
     yield (300, 300), (150, 150)
     for number in range(40):
         height, width = (4 * int(side) for side in rng.integers(60, 120, 2))

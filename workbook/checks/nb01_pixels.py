@@ -141,6 +141,12 @@ def _forgeries(rng: np.random.Generator) -> Iterator[Case]:
     yield corner, ~corner
     corner_of_three = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]) > 0
     yield corner_of_three, np.array([[0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]) > 0  # nothing mends it
+    yield np.array([[1, 1, 0]]) > 0, np.array([[1, 0, 0]]) > 0  # an IoU of just 0.5, which is not below it
+    yield np.array([[1, 1, 1, 0, 0]]) > 0, np.array([[1, 1, 0, 0, 0]]) > 0  # of 2/3
+    yield (
+        np.array([[1, 1, 1, 1, 0, 0]]) > 0,
+        np.array([[0, 0, 1, 1, 1, 1]]) > 0,
+    )  # 1/3 as it is, 1 when turned
     for number in range(24):
         changed = np.zeros((12, 16), dtype=bool)
         top, left = (int(start) for start in rng.integers(0, 3, 2))

@@ -54,6 +54,9 @@ def _draw_failures(rng: np.random.Generator) -> Iterator[Case]:
         wrong = torch.zeros(100)
         wrong[:alarms] = 0.8
         yield wrong.view(10, 10), torch.zeros(10, 10)
+    yield grid("##.", "..."), torch.tensor([[0.6, 0.9, 0.3], [0.3, 0.3, 0.3]])
+    yield grid("#..", "..."), torch.tensor([[0.5, 0.3, 0.0], [0.0, 0.0, 0.0]])  # nowhere above a half
+    yield grid("#..", "#.."), torch.tensor([[0.7, 0.0, 0.0], [0.5, 0.5, 0.5]])
     for number in range(40):
         height, width = (int(side) for side in rng.integers(2, 5 if number < 20 else 25, 2))
         mask = draw_mask(rng, (height, width))
@@ -77,6 +80,14 @@ read_failure = Exercise(
         Mistake(
             lambda p, m: _failure(p, m, alarm=lambda wrong, pixels: wrong > 0),
             "One per cent of an authentic image may be marked before it counts as a false alarm.",
+        ),
+        Mistake(
+            lambda p, m: _failure(p, (m > 0).float()),
+            "A mask may be soft: the region is where the mask is above 0.5, not above 0.",
+        ),
+        Mistake(
+            lambda p, m: _failure(p, (m == 1).float()),
+            "A mask may be soft: the region is where the mask is above 0.5, not only where it is 1.",
         ),
         Mistake(
             lambda p, m: _failure(p, m, few=lambda found, tampered: found == 0),

@@ -182,6 +182,8 @@ def _draw_sets(rng: np.random.Generator) -> Iterator[Case]:
     yield [found], [tampered]
     yield [alarm], [authentic]
     yield [found, torch.zeros(2, 3)], [tampered, grid("##.", "###")]
+    yield [torch.tensor([[0.9, 0.0, 0.9]])], [torch.tensor([[0.6, 0.9, 0.3]])]
+    yield [torch.tensor([[0.9, 0.5]])], [torch.tensor([[0.5, 0.3]])]  # soft, and nowhere above a half
     for _ in range(30):
         masks = [
             draw_mask(rng, (int(rng.integers(1, 9)), int(rng.integers(1, 9)))) * float(rng.random() < 0.6)
@@ -214,6 +216,14 @@ two_scores = Exercise(
         Mistake(
             lambda p, m: _two_scores(p, m, share_of=lambda marked, pixels: float(marked > 0)),
             "That is the share of authentic images with an alarm. Wanted is the mean share of their pixels.",
+        ),
+        Mistake(
+            lambda p, m: _two_scores(p, [(mask > 0).float() for mask in m]),
+            "A mask may be soft: a pixel is tampered where the mask is above 0.5, not above 0.",
+        ),
+        Mistake(
+            lambda p, m: _two_scores(p, [(mask == 1).float() for mask in m]),
+            "A mask may be soft: a pixel is tampered where the mask is above 0.5, not only where it is 1.",
         ),
         Mistake(
             _pooled,

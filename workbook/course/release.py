@@ -67,7 +67,7 @@ def learner_copy(
     for cell in released.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)  # when it ran
-    _set_badge(released, link)
+    set_badge(released, link)
     return released
 
 
@@ -147,7 +147,7 @@ def _steps() -> list[Any]:
     return [getattr(preprocessors, step)() for step in STEPS]
 
 
-def _set_badge(notebook: NotebookNode, link: str) -> None:
+def set_badge(notebook: NotebookNode, link: str) -> None:
     """Put the badge below the title, in place of one that is there."""
     first = next((cell for cell in notebook.cells if cell.cell_type == "markdown"), None)
     if first is None:

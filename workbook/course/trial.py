@@ -62,7 +62,7 @@ def try_exercises(
     """
     limits = limits or Limits()
     exercises = exercises_of(master)
-    tasks = _tasks(master, submission, exercises)
+    tasks = tasks_of(master, submission, exercises)
     results: dict[str, tuple[str, str, float]] = {}
     left = [task for task in tasks if task["answer"]]
     while left:
@@ -81,7 +81,7 @@ def try_exercises(
     ]
 
 
-def _tasks(
+def tasks_of(
     master: Sequence[Cell], submission: Sequence[Cell], exercises: Sequence[ExerciseCells]
 ) -> list[dict[str, Any]]:
     """What the process is to run for each exercise, and no more than the answer and its check need."""

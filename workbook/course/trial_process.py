@@ -48,11 +48,12 @@ def _prepare(job: dict[str, Any]) -> int:
     for source in job["prepare"]:
         with contextlib.suppress(Exception):  # whoever needs it is told
             _run(source, {"__name__": "__main__"})
-    _limit(job["memory"], job["file_size"])
+    limit_resources(job["memory"], job["file_size"])
     return threading.active_count()
 
 
-def _limit(memory: int, file_size: int) -> None:
+def limit_resources(memory: int, file_size: int) -> None:
+    """Let this process take no more than `memory` bytes beyond what it has, and write no larger files."""
     try:
         import resource  # not on Windows
     except ImportError:

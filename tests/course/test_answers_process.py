@@ -1,0 +1,78 @@
+"""One process for most of it, since its start takes seconds; a second for what ends it."""
+
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from workbook.checks.verdict import NotDone, WrongAnswer
+from workbook.course.answers_process import AnswersProcess, Lost
+from workbook.course.limited_process import Limits
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the limits are those of POSIX")
+SOURCE = """
+def where(): return os.getcwd(), os.listdir("."), dict(os.environ)
+def total(net, image): return net(image).sum()
+def stub(): raise NotImplementedError()
+def greedy(): return bytearray(8 * 2**30)
+def loss(pred_mask, mask): return (pred_mask * mask).sum()
+def endless():
+    while True: pass
+def shouts():
+    os.write(3, b"x" * 2**20); os.write(4, b"x" * 2**20); print("x" * 2**20); return 1
+def ends(): os._exit(3)
+"""
+WRAPS = {"2.4": ("workbook.checks.nb02_model", "soft_iou")}
+
+
+@pytest.fixture(scope="module")
+def process():
+    with AnswersProcess(["import os"], WRAPS, Limits(seconds=300.0)) as process:
+        process.load(["import os"], [SOURCE], "Exercise 1.1")
+        yield process
+
+
+def test_it_works_in_an_empty_folder_with_a_bare_environment(process, monkeypatch):
+    folder, held, environment = process.call("where", (), "")
+    assert os.path.basename(folder).startswith("trial-")
+    assert [name for name in held if not name.startswith("torchinductor")] == []  # torch's own
+    assert set(environment) & {"GITHUB_TOKEN", "SSH_AUTH_SOCK"} == set()
+    assert environment["HOME"] == environment["TMPDIR"] == folder
+
+
+def test_modules_go_in_and_tensors_come_out(process):
+    net = nn.Conv2d(1, 1, 1)
+    image = torch.ones(1, 1, 2, 2)
+    assert torch.allclose(process.call("total", (net, image), ""), net(image).sum().detach())
+
+
+def test_a_wrapped_exercise_is_wrapped_over_there(process):
+    outputs = process.call("loss", (torch.ones(1, 1, 1, 2), torch.ones(1, 1, 1, 2)), "", "2.4")
+    assert outputs["gradient"].tolist() == [[[[1, 1]]]]
+
+
+def test_stubs_and_failures_are_told(process):
+    with pytest.raises(NotDone):
+        process.call("stub", (), "Exercise 1.1")
+    with pytest.raises(WrongAnswer, match=r"Exercise 1\.1: the answer stops with MemoryError"):
+        process.call("greedy", (), "Exercise 1.1")
+    with pytest.raises(WrongAnswer, match="reading /etc/hostname"):
+        process.load([], ["open('/etc/hostname')"], "")
+    assert process.take_refused() == ["reading /etc/hostname"]
+    assert process.take_refused() == []
+    process.load(["import os"], [SOURCE], "")
+
+
+def test_a_process_that_ends_or_never_answers_is_lost():
+    with AnswersProcess(["import os"], {}, Limits(seconds=3.0)) as process:
+        process.load(["import os"], [SOURCE], "")
+        with pytest.raises(Lost, match="never ends"):
+            process.call("endless", (), "")
+        process.load(["import os"], [SOURCE], "")
+        with pytest.raises(Lost, match="ends the process"):
+            process.call("ends", (), "")
+        with pytest.raises(Lost):
+            process.call("where", (), "")
+        folder = process._folder.name
+    assert not os.path.exists(folder)
