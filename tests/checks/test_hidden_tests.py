@@ -14,7 +14,7 @@ from nbgrader.preprocessors import ClearHiddenTests
 from torch import nn
 from torch.nn import functional as F
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("0[1-4]*.ipynb"))  # 05 has none
 NAMES = {"copy": copy, "math": math, "np": np, "torch": torch, "nn": nn, "F": F}
 
 

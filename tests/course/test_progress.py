@@ -1,12 +1,12 @@
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
 from workbook import cli
 from workbook.core.errors import DataError
 from workbook.course import progress
+from workbook.course.exercise_cells import read_cells
 from workbook.course.exercise_files import exercise_files
 from workbook.course.progress import find_progress, next_exercise, progress_json, progress_text
 from workbook.course.trial import Trial
@@ -14,7 +14,7 @@ from workbook.course.trial import Trial
 
 @pytest.fixture
 def folder(tmp_path):
-    """One exercise solved, one wrong, one that must not run here; a notebook broken, two deleted."""
+    """One exercise solved, one wrong, one that must not run here; two deleted."""
     for path in exercise_files().values():
         shutil.copy(path, tmp_path)
     file = tmp_path / "01_data_prep.ipynb"
@@ -47,7 +47,8 @@ def test_a_folder_is_tried_and_nothing_is_run_here(folder, monkeypatch, capsys):
     assert "SystemExit" in first["exercises"][0]["message"]
     assert "is not a notebook" in second["error"]
     assert said["next"] == "1.1 · find the pairing rule, in 01_data_prep"
-    assert sorted(path.name for path in folder.iterdir()) == ["01_data_prep.ipynb", "02_model.ipynb"]
+    left = ["01_data_prep.ipynb", "02_model.ipynb", "05_portraits.ipynb"]
+    assert sorted(path.name for path in folder.iterdir()) == left
 
 
 def trial(number, state, message=""):
@@ -84,7 +85,9 @@ def test_the_checks_that_count_can_be_named(tmp_path, monkeypatch):
     tried = []
     monkeypatch.setattr(progress, "try_exercises", lambda *given: tried.append(given) or [])
     (tmp_path / "05_x.ipynb").write_text('{"cells": [{"cell_type": "markdown", "source": "mine"}]}')
-    master = Path(tmp_path / "master.ipynb")
-    master.write_text('{"cells": [{"cell_type": "markdown", "source": "theirs"}]}')
-    assert find_progress(tmp_path, masters={"05_x": master, "06_y": master}) == {"05_x": []}
-    assert [cells[0].source for cells in tried[0][:2]] == ["theirs", "mine"]
+    master, without = exercise_files()["01_data_prep"], exercise_files()["05_portraits"]
+    (tmp_path / "07_z.ipynb").write_text('{"cells": [{"cell_type": "markdown", "source": "mine, too"}]}')
+    masters = {"05_x": master, "06_y": master, "07_z": without}
+    assert find_progress(tmp_path, masters=masters) == {"05_x": []}  # 06 is not there, 07 has no exercise
+    ((theirs, mine, _),) = tried
+    assert (len(theirs), [cell.source for cell in mine]) == (len(read_cells(master)), ["mine"])

@@ -32,10 +32,13 @@ def stand_guard(folder: str) -> list[str]:
     inside = os.path.realpath(folder)
     installed = tuple(_installed())
     folders = {os.path.realpath(entry) for entry in sys.path if entry}
-    references = os.path.join(os.path.dirname(os.path.dirname(__file__)), "checks", "nb")
+    checks = os.path.realpath(os.path.join(os.path.dirname(os.path.dirname(__file__)), "checks"))
 
     def below(path: str, *roots: str) -> bool:
         return any(path == root or path.startswith(root + os.sep) for root in roots)
+
+    def reference(path: str) -> bool:  # compiled ones too
+        return below(path, checks) and os.path.basename(path).startswith("nb")
 
     def refuse(what: str) -> None:
         if what not in refused and len(refused) < 20:
@@ -58,7 +61,7 @@ def stand_guard(folder: str) -> list[str]:
             refuse(f"changing {path}")
         elif path in folders:  # where Python looks for modules; not what is below
             return
-        elif not below(path, *installed, *DEVICES) or path.startswith(references):
+        elif not below(path, *installed, *DEVICES) or reference(path):
             refuse(f"reading {path}")
 
     sys.addaudithook(hook)

@@ -72,7 +72,7 @@ def make_course(out: PathLike, notebooks: PathLike = "notebooks", repo: str | No
 
     Args:
         out: the folder.
-        notebooks: the complete notebooks; outputs are left out.
+        notebooks: the complete notebooks, of which those with exercises count; outputs are left out.
         repo: GitHub address for the badges, where `release/` will be.
 
     Raises:
@@ -81,13 +81,13 @@ def make_course(out: PathLike, notebooks: PathLike = "notebooks", repo: str | No
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: holds something already, maybe grades; choose a new folder")
-    files = sorted(Path(notebooks).glob("*.ipynb"))
+    files = {file: exercises_of(read_cells(file)) for file in sorted(Path(notebooks).glob("*.ipynb"))}
+    files = {file: exercises for file, exercises in files.items() if exercises}
     if not files:
-        raise DataError(f"{notebooks}: holds no notebooks; run this at the root of the project")
+        raise DataError(f"{notebooks}: holds no notebook with exercises; run this at the root of the project")
     written, lines = {}, []
-    for file in files:
-        exercises = exercises_of(read_cells(file))
-        if not exercises or any("### BEGIN SOLUTION" not in each.answer for each in exercises):
+    for file, exercises in files.items():
+        if any("### BEGIN SOLUTION" not in each.answer for each in exercises):
             raise DataError(f"{file}: is no complete notebook, with solutions; a course is made of these")
         notebook = nbformat.read(file, as_version=4)
         for cell in notebook.cells:
@@ -98,7 +98,7 @@ def make_course(out: PathLike, notebooks: PathLike = "notebooks", repo: str | No
         points = sum(each.points for each in exercises)
         lines.append(f"- `{file.stem}`: {len(exercises)} exercises, {points:g} points")
     written["nbgrader_config.py"] = CONFIG
-    written["README.md"] = README.format(first=files[0].stem, assignments="\n".join(lines))
+    written["README.md"] = README.format(first=next(iter(files)).stem, assignments="\n".join(lines))
     try:
         return [write_whole(out / name, text.encode()) for name, text in written.items()]
     except OSError as error:

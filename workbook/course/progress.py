@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from workbook.core.errors import DataError
-from workbook.course.exercise_cells import read_cells
+from workbook.course.exercise_cells import exercises_of, read_cells
 from workbook.course.exercise_files import exercise_files
 from workbook.course.limited_process import Limits
 from workbook.course.trial import NOT_DONE, PASSED, Trial, try_exercises
@@ -23,7 +23,7 @@ PathLike = str | os.PathLike[str]
 def find_progress(
     folder: PathLike, limits: Limits | None = None, masters: Mapping[str, PathLike] | None = None
 ) -> dict[str, list[Trial] | str]:
-    """Try the answers of all the workbook's notebooks in a folder.
+    """Try the answers of all the workbook's notebooks with exercises in a folder.
 
     The learner's code runs in limited processes (`workbook.course.trial`), never in this one, and nothing is
     written into the folder.
@@ -46,12 +46,15 @@ def find_progress(
         raise DataError(f"{folder}: holds none of the notebooks; workbook init {folder} lays them out")
     done: dict[str, list[Trial] | str] = {}
     for name, path in found.items():
+        master = read_cells(masters[name])
+        if not exercises_of(master):
+            continue
         try:
             cells = read_cells(path)
         except DataError as error:
             done[name] = str(error)
         else:
-            done[name] = try_exercises(read_cells(masters[name]), cells, limits)
+            done[name] = try_exercises(master, cells, limits)
     return done
 
 
