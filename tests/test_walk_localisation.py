@@ -83,9 +83,17 @@ REAL = Path(__file__).parents[2] / "shared" / "data" / "casia1" / "samples"
 def place(tmp_path_factory):
     """A folder to work in, with the embedded dataset, laid out as CASIA is downloaded, and a model file."""
     folder = tmp_path_factory.mktemp("walk")
+    command("init", ".", cwd=folder)
     command("sample", "casia-mini", "data", cwd=folder)
-    (folder / "my_model.py").write_text(MY_MODEL)
+    (folder / "my_model.py").rename(folder / "template.py")
+    (folder / "my_model.py").write_text(MY_MODEL)  # what becomes of it
     return folder
+
+
+def test_the_template_is_a_model_that_is_found_by_name(place):
+    named = ["--model", "MyOwnModel", "--model-file", "template.py", "--channels", "4"]
+    told = json.loads(command("complexity", *named, "--size", "32", "--json", cwd=place).stdout)
+    assert told["parameters"] == told["trainable"] > 0
 
 
 @pytest.fixture(scope="module")

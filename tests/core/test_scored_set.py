@@ -36,8 +36,9 @@ def write(folder, number=9):
         size = (20, 30) if i % 3 else (24, 18)
         mask = generator.random(size) < 0.3
         levels = (generator.random(size) * 160 + 90 * mask).astype(np.uint8)
-        Image.fromarray(levels).convert("RGB").save(folder / f"{i}.png")
-        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{i}_gt.png")
+        if not (folder / f"{i}.png").exists():  # two processes share them, and one may read by now
+            Image.fromarray(levels).convert("RGB").save(folder / f"{i}.png")
+            Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{i}_gt.png")
         pairs.append(Pair(folder / f"{i}.png", None if i % 4 == 0 else folder / f"{i}_gt.png"))
     return pairs
 
