@@ -28,7 +28,7 @@ from workbook.checks.answer import call_answer
 from workbook.checks.verdict import NotDone, WrongAnswer
 from workbook.course.guard import stand_guard
 from workbook.course.plain import dumps
-from workbook.course.trial_process import limit_resources
+from workbook.course.trial_process import prepare, silence
 
 Wraps = dict[str, Callable[..., Any]]
 
@@ -39,17 +39,10 @@ def main() -> None:
     A job holds `prepare` (imports of the master), `wraps` (of exercises, by number: module and name),
     `memory`, `file_size` and `key`.
     """
-    questions, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):  # answers may print as much as they like, and read nothing
-        os.dup2(null, descriptor)
+    questions, out = os.fdopen(os.dup(0), "rb"), silence()
     job = json.loads(questions.readline())
-    torch.set_num_threads(1)
     wraps = _load_wraps(job["wraps"])
-    for source in job["prepare"]:
-        with contextlib.suppress(Exception):  # whoever needs it is told
-            _run(source, {"__name__": "__main__"})
-    limit_resources(job["memory"], job["file_size"])
+    prepare(job)
     refused = stand_guard(os.getcwd())
     names: dict[str, Any] = {}
     _write_all(out, (json.dumps({"key": job["key"], "ready": True}) + "\n").encode())

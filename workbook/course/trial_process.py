@@ -21,15 +21,12 @@ def main() -> None:
     """
     job = json.loads(sys.stdin.buffer.read())
     key = job.pop("key")
-    out = os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):  # answers may print as much as they like, and read nothing
-        os.dup2(null, descriptor)
+    out = silence()
 
     def say(message: dict[str, Any]) -> None:
         os.write(out, (json.dumps(message | {"key": key}) + "\n").encode())
 
-    threads = _prepare(job)
+    threads = prepare(job)
     say({"ready": True})
     for task in job["tasks"]:
         state, told = _try(task)
@@ -41,7 +38,17 @@ def main() -> None:
     os._exit(0)  # waits for nothing that answers left
 
 
-def _prepare(job: dict[str, Any]) -> int:
+def silence() -> int:
+    """Let answers print as much as they like, and read nothing; returns where the output was."""
+    out = os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    return out
+
+
+def prepare(job: dict[str, Any]) -> int:
+    """Run what a job prepares, then set its limits; returns the number of threads by then."""
     import torch
 
     torch.set_num_threads(1)
