@@ -93,6 +93,16 @@ def test_prepare_batch_normalises_alike_however_the_bytes_lie(size):
     assert torch.allclose(ready, (levels / 255 - torch.tensor(MEAN).view(3, 1, 1)) / std, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(5, 7), (1, 7), (5, 1), (1, 1)])
+@pytest.mark.parametrize("kind", ["decoded", "planar", "float"])
+def test_prepare_batch_gives_the_same_numbers_channels_last(size, kind):
+    image = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    image = {"decoded": image, "planar": image.contiguous(), "float": image.contiguous() / 255}[kind]
+    ready = prepare_batch({"image": image}, memory_format=torch.channels_last)["image"]
+    assert ready.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(ready, prepare_batch({"image": image})["image"])
+
+
 def test_prepare_batch_normalises_uint8_by_hand():
     levels = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 3, 1, 1)
     image = prepare_batch({"image": levels})["image"]

@@ -17,6 +17,7 @@ from workbook.core.transforms import (
     RandomBlur,
     RandomChange,
     RandomCrop,
+    RandomFlip,
     RandomJPEG,
     RandomRotate90,
     RandomScale,
@@ -38,7 +39,7 @@ def sample_of(height=40, width=30, seed=0):
     return {"image": tv_tensors.Image(image), "mask": tv_tensors.Mask(mask)}
 
 
-GEOMETRIC = [RandomScale(), RandomRotate90(1), RandomCrop((20, 16)), v2.RandomHorizontalFlip(1)]
+GEOMETRIC = [RandomScale(), RandomRotate90(1), RandomCrop((20, 16)), RandomFlip(1)]
 PHOTOMETRIC = [BrightnessContrast(), RandomJPEG(1), RandomBlur(1)]
 
 
@@ -130,6 +131,31 @@ def test_brightness_and_contrast_by_hand(monkeypatch):
     assert changed.flatten().tolist() == [5, 115, 255]  # 0 + 5.1, 110 + 5.1, cut at 255
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_brightness_and_contrast_is_that_of_every_pixel(monkeypatch, turned):
+    monkeypatch.setattr("workbook.core.transforms.draw_uniform", lambda low, high: (low + 2 * high) / 3)
+    image = torch.randint(0, 256, (3, 9, 7), dtype=torch.uint8)
+    image = image.transpose(1, 2) if turned else image
+    changed, _ = BrightnessContrast(brightness=0.3, contrast=0.4).change(image, image)
+    factor, shift = (0.6 + 2 * 1.4) / 3, 0.1 * 255
+    assert torch.equal(changed, (image.float() * factor + (shift + 0.5)).clamp(0, 255).to(torch.uint8))
+
+
+@pytest.mark.parametrize(("axis", "theirs"), [(-1, v2.RandomHorizontalFlip), (-2, v2.RandomVerticalFlip)])
+def test_flips_are_those_of_torchvision_draw_for_draw(axis, theirs):
+    for seed in range(6):
+        torch.manual_seed(seed)
+        ours = RandomFlip(0.5, axis)(sample_of())
+        torch.manual_seed(seed)
+        expected = theirs(0.5)(sample_of())
+        assert all(torch.equal(ours[key], expected[key]) for key in expected)
+
+
+def test_a_flip_along_no_axis_of_the_image_is_refused():
+    with pytest.raises(WorkbookError, match="axis is 0"):
+        RandomFlip(axis=0)
+
+
 @pytest.mark.parametrize("width", [3, 5, 7])
 def test_blur_agrees_with_torchvision(width):
     image = torch.randint(0, 256, (3, 20, 31), dtype=torch.uint8)
@@ -213,7 +239,9 @@ def test_zeros_switch_the_recipe_off():
     assert [type(step).__name__ for step in train_transforms(**{**off, "rotate": 1}).transforms] == [
         "RandomRotate90"
     ]
-    assert len(train_transforms(crop=9).transforms) == 10
+    steps = train_transforms(crop=9).transforms
+    assert len(steps) == 10
+    assert [step.axis for step in steps if isinstance(step, RandomFlip)] == [-1, -2]
 
 
 def test_recipe_in_a_repr():

@@ -72,6 +72,11 @@ class Run:
         """Steps of the optimiser in an epoch."""
         return -(-len(self.sampler) // self.settings.accumulate)
 
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """How images and weights lie in memory."""
+        return torch.channels_last if self.settings.channels_last else torch.contiguous_format
+
     def rate(self, step: int) -> float:
         """The learning rate of a step of the optimiser, counted from 0."""
         settings = self.settings

@@ -239,9 +239,7 @@ class Trainer:
         for number, (raw, share) in enumerate(zip(group, shares, strict=True)):
             # The model's own randomness (dropout) is a function of the step too: no state to save.
             seed_all(settings.seed, progress.epoch, progress.batch + number, accelerator.process_index, 1)
-            batch = prepare_batch(raw, accelerator.device)
-            if settings.channels_last:
-                batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
+            batch = prepare_batch(raw, accelerator.device, memory_format=run.memory_format)
             waits = accelerator.num_processes > 1 and number < len(group) - 1
             with accelerator.no_sync(run.model) if waits else nullcontext():
                 outputs = run_model(run.model, batch, run.signature, values=progress.step == 0)
