@@ -103,6 +103,22 @@ def test_prepare_batch_gives_the_same_numbers_channels_last(size, kind):
     assert torch.equal(ready, prepare_batch({"image": image})["image"])
 
 
+@pytest.mark.parametrize("cached", [1, 2 * 3 * 4 * 5, 10**6])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_prepare_batch_gives_the_same_numbers_however_many_images_at_a_time(
+    monkeypatch, cached, memory_format
+):
+    monkeypatch.setattr("workbook.core.batch.CACHED", cached)
+    levels = torch.randint(0, 256, (5, 3, 4, 5), dtype=torch.uint8)
+    ready = prepare_batch({"image": levels}, memory_format=memory_format)["image"]
+    alone = [prepare_batch({"image": levels[i : i + 1]})["image"] for i in range(5)]
+    assert torch.equal(ready, torch.cat(alone))
+
+
+def test_an_empty_batch_stays_empty():
+    assert prepare_batch({"image": torch.zeros(0, 3, 4, 5, dtype=torch.uint8)})["image"].shape == (0, 3, 4, 5)
+
+
 def test_prepare_batch_normalises_uint8_by_hand():
     levels = torch.tensor([0, 128, 255], dtype=torch.uint8).view(1, 3, 1, 1)
     image = prepare_batch({"image": levels})["image"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from workbook.core.fit import pad_to
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+CACHED = 1 << 20  # numbers; normalised a piece at a time, they are still in the cache for the next operation
 _TRUTHS = ("mask", "edge_mask", "shape_mask")
 
 
@@ -161,18 +163,27 @@ def _normalize(image: Tensor, memory_format: torch.memory_format) -> Tensor:
         return image.to(torch.float32, memory_format=memory_format)
     if image.shape[1] != len(MEAN):
         raise DataError(f"image: has {image.shape[1]} channels; uint8 images must be RGB (B, 3, H, W)")
-    mean, std = _moments(image)
-    scale, shift = 1 / (255 * std), mean / std  # of x / 255, so that there are two steps in place
     ready = torch.empty(image.shape, device=image.device, memory_format=memory_format)
     channels_last = memory_format == torch.channels_last
-    if channels_last:  # for a row of pixels, colour by colour
-        scale, shift = (each.flatten().repeat(image.shape[3]) for each in (scale, shift))
-    together = 1 if image.device.type == "cpu" else max(1, len(image))  # one image stays in a CPU's cache
+    scale, shift = _scale_and_shift(image.device, image.shape[3] if channels_last else 0)
+    # As many images at a time as stay in a CPU's cache.
+    together = max(1, CACHED // max(1, image.shape[1:].numel())) if image.device.type == "cpu" else len(image)
     for levels, pixels in zip(image.split(together), ready.split(together), strict=True):
         pixels.copy_(levels)
         lying = pixels.permute(0, 2, 3, 1).flatten(2) if channels_last else pixels  # a view, (B, H, W * 3)
         lying.mul_(scale).sub_(shift)
     return ready
+
+
+@functools.lru_cache(maxsize=16)
+def _scale_and_shift(device: torch.device, width: int) -> tuple[Tensor, Tensor]:
+    """What levels of 0 to 255 are multiplied by and what is taken off then, (3, 1, 1).
+
+    With a width it is that of a row of as many pixels which lies in memory colour by colour, (width * 3,).
+    """
+    mean, std = _moments(device)
+    scale, shift = 1 / (255 * std), mean / std
+    return (scale.flatten().repeat(width), shift.flatten().repeat(width)) if width else (scale, shift)
 
 
 def denormalize(image: Tensor) -> Tensor:
@@ -182,16 +193,13 @@ def denormalize(image: Tensor) -> Tensor:
     >>> bool(torch.allclose(denormalize(prepare_batch({"image": white})["image"]), torch.ones(1, 3, 2, 2)))
     True
     """
-    mean, std = _moments(image)
+    mean, std = _moments(image.device)
     return (image.detach().float() * std + mean).clamp_(0, 1)
 
 
-def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
+def _moments(device: torch.device) -> tuple[Tensor, Tensor]:
     shape = (3, 1, 1)
-    return (
-        torch.tensor(MEAN, device=image.device).view(shape),
-        torch.tensor(STD, device=image.device).view(shape),
-    )
+    return torch.tensor(MEAN, device=device).view(shape), torch.tensor(STD, device=device).view(shape)
 
 
 def _describe(value: Any) -> str:
