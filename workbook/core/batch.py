@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -163,7 +164,7 @@ def _normalize(image: Tensor, memory_format: torch.memory_format) -> Tensor:
         return image.to(torch.float32, memory_format=memory_format)
     if image.shape[1] != len(MEAN):
         raise DataError(f"image: has {image.shape[1]} channels; uint8 images must be RGB (B, 3, H, W)")
-    ready = torch.empty(image.shape, device=image.device, memory_format=memory_format)
+    ready = _room(image.shape, image.device, memory_format)
     channels_last = memory_format == torch.channels_last
     scale, shift = _scale_and_shift(image.device, image.shape[3] if channels_last else 0)
     # As many images at a time as stay in a CPU's cache.
@@ -173,6 +174,20 @@ def _normalize(image: Tensor, memory_format: torch.memory_format) -> Tensor:
         lying = pixels.permute(0, 2, 3, 1).flatten(2) if channels_last else pixels  # a view, (B, H, W * 3)
         lying.mul_(scale).sub_(shift)
     return ready
+
+
+def _room(shape: torch.Size, device: torch.device, memory_format: torch.memory_format) -> Tensor:
+    """An uninitialised float32 tensor.
+
+    For a CPU numpy allocates it, which asks Linux for large pages: the first touch of a batch's memory, page
+    by page, took a tenth to a fifth of the time of its samples.
+    """
+    if device.type != "cpu":
+        return torch.empty(shape, device=device, memory_format=memory_format)
+    if memory_format == torch.channels_last:
+        count, colours, rows, columns = shape
+        return torch.from_numpy(np.empty((count, rows, columns, colours), np.float32)).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.empty(shape, np.float32))
 
 
 @functools.lru_cache(maxsize=16)
