@@ -74,11 +74,6 @@ def together(model, data, workers: int) -> tuple[float, float]:
     return speed, marks[-1] / len(data)
 
 
-def atto() -> MyConvNeXt:
-    """A small model with fresh weights."""
-    return MyConvNeXt("convnext_atto", pretrained=False)
-
-
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser()
@@ -88,20 +83,25 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=96, help="repeat or cut the pairs to this number")
-    parser.add_argument("--device", choices=("auto", "cpu"), default="cpu")
+    parser.add_argument("--backbone", default="convnext_atto", help="of MyConvNeXt, as timm names it")
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     pairs = pair_by_name(given.images.iterdir(), given.masks.iterdir()).pairs
     data = PairDataset((pairs * (1 + given.count // len(pairs)))[: given.count], size=given.size)
-    print(f"{len(pairs)} images, taken as {len(data)}, side {given.size}, ConvNeXt-atto, batch {BATCH}")
+    print(f"{len(pairs)} images, taken as {len(data)}, side {given.size}, {given.backbone}, batch {BATCH}")
     print(f"torch {torch.__version__}, {given.threads} threads, load {os.getloadavg()[0]:.1f}\n")
+
+    def fresh() -> MyConvNeXt:
+        return MyConvNeXt(given.backbone, pretrained=False)
+
     head = "workers | data alone, images/s | model alone | together | / lower of the two | / shared best"
     print(f"| {head} | processor: alone / together |\n|---|---|---|---|---|---|---|")
-    for workers in (0, 1, 2):
+    for workers in given.workers:
         rounds = []
         for _ in range(given.rounds):
-            one, two = pipeline(data, workers), steps(atto(), data, 12)
-            rounds.append((one, two, together(atto(), data, workers)))
+            one, two = pipeline(data, workers), steps(fresh(), data, 12)
+            rounds.append((one, two, together(fresh(), data, workers)))
         speeds = [[speed for speed, _ in sides] for sides in rounds]
         one, two, both = (statistics.median(column) for column in zip(*speeds, strict=True))
         lower = statistics.median(c / min(a, b) for a, b, c in speeds)
