@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 
 import pytest
 
@@ -39,6 +40,7 @@ def test_the_names_of_elsewhere_lead_to_settings_and_are_none():
 
 
 def test_every_setting_is_documented():
+    described = inspect.getdoc(TrainSettings)  # indented alike by all versions of Python
     for field in dataclasses.fields(TrainSettings):
-        assert f"        {field.name}: " in TrainSettings.__doc__
+        assert f"\n    {field.name}: " in described
     assert TrainSettings(**TrainSettings(lr=0.1).as_dict()) == TrainSettings(lr=0.1)
