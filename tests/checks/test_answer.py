@@ -1,3 +1,4 @@
+import linecache
 import runpy
 import threading
 import time
@@ -53,6 +54,20 @@ def blackens(x):
 def test_whatever_it_does_is_said(answer, argument, told):
     with pytest.raises(WrongAnswer, match=told):
         call_answer(answer, (argument,), "Exercise 1", seconds=0.2)
+
+
+def test_an_answer_that_stops_is_told_on_which_input_and_in_which_line_of_its_cell():
+    file, source = "/tmp/ipykernel_1/2.py", "def first(names):\n    return names[0]\n"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    cell = {}
+    exec(compile(source, file, "exec"), cell)
+    with pytest.raises(WrongAnswer) as told:
+        call_answer(cell["first"], ([],), "Exercise 1")
+    assert str(told.value).splitlines() == [
+        "Exercise 1: the answer stops with IndexError: list index out of range",
+        "  for []",
+        "  in line 2 of its cell: return names[0]",
+    ]
 
 
 def test_an_endless_loop_is_stopped():

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from workbook.core.images import read_image
 from workbook.core.pairs import Pair
 from workbook.curation.names import CasiaName, find_hosts, name_contradiction, photographs, right_stem
 
@@ -60,7 +61,21 @@ def test_published_lists_of_casia_are_understood(shared):
 def test_the_host_is_found_by_suffix_then_by_id():
     tampered = Pair(Path("Tp/Sp_D_N_A_pla0001_ani0002_0007.jpg"), Path("m.png"))
     by_id, by_suffix = Pair(Path("Au/Au_ani_0002.jpg")), Pair(Path(f"Au/{tampered.image.stem}_au.png"))
-    other = Pair(Path("Au/Au_pla_0001.jpg"))
+    other = Pair(Path("Au/Au_pla_0003.jpg"))
     assert find_hosts([tampered, by_id, other]) == {tampered.image: by_id.image}
     assert find_hosts([tampered, by_id, by_suffix]) == {tampered.image: by_suffix.image}
     assert find_hosts([tampered, other]) == {}
+
+
+def test_of_two_photographs_casia_names_the_host_first(shared):
+    """The puma of `ani0031`, which a copy-move shows alone, was pasted before the temple of `arc0024`."""
+    spliced = Pair(Path("Tp/Sp_D_CRN_A_arc0024_ani0031_0265.jpg"), Path("m.png"))
+    temple, puma = Pair(Path("Au/Au_arc_0024.jpg")), Pair(Path("Au/Au_ani_0031.jpg"))
+    assert find_hosts([spliced, puma, temple]) == {spliced.image: temple.image}
+    samples = shared / "casia1/samples"  # published with the forgeries in Au and their hosts in Tp
+    forgery = read_image(samples / f"Au/{spliced.image.stem}_au.png").int()
+    likeness = {
+        stem: (forgery - read_image(samples / f"Tp/{stem}.png").int()).abs().float().mean()
+        for stem in (spliced.image.stem, "Sp_S_NNN_A_ani0031_ani0031_0197")
+    }
+    assert likeness[spliced.image.stem] < 0.2 * likeness["Sp_S_NNN_A_ani0031_ani0031_0197"]

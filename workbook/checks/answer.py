@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import linecache
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from workbook.checks.difference import difference, short
 from workbook.checks.verdict import NotDone, WrongAnswer
 
 SECONDS = 10.0
+CELLS = ("ipykernel_", "ipython-input")  # what the file names of a notebook's cells hold
 TRIES = 20  # to stop a thread that catches what stops it, before it is left behind
 
 
@@ -52,7 +55,7 @@ def call_answer(answer: Any, arguments: tuple[Any, ...], where: str = "", second
     if not callable(answer):
         raise WrongAnswer(f"{where}: {short(answer)} where a function is expected.")
     given = tuple(copy.deepcopy(argument) for argument in arguments)
-    result = _run(answer, given, where, seconds)
+    result = _run(answer, given, where, seconds, ", ".join(map(short, arguments)))
     for number, (mine, theirs) in enumerate(zip(arguments, given, strict=True), start=1):
         if _is_data(mine) and (changed := difference(mine, theirs)):
             raise WrongAnswer(
@@ -66,7 +69,7 @@ def load_optimizers() -> None:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1).zero_grad()
 
 
-def _run(answer: Callable[..., Any], given: tuple[Any, ...], where: str, seconds: float) -> Any:
+def _run(answer: Callable[..., Any], given: tuple[Any, ...], where: str, seconds: float, inputs: str) -> Any:
     """Run in a thread, which can be told to stop on every system, also under Windows and inside a kernel."""
     outcome: dict[str, Any] = {}
 
@@ -99,8 +102,19 @@ def _run(answer: Callable[..., Any], given: tuple[Any, ...], where: str, seconds
         raise NotDone(f"{where}: not done yet.") from None
     if error is not None:
         told = " ".join(str(error).split())
-        raise WrongAnswer(f"{where}: the answer stops with {type(error).__name__}: {told}") from error
+        lines = [f"{where}: the answer stops with {type(error).__name__}: {told}", f"  for {inputs}"]
+        raise WrongAnswer("\n".join(lines + _own_line(error))) from error
     return outcome["result"]
+
+
+def _own_line(error: BaseException) -> list[str]:
+    """Where in its cell the answer stopped; nothing where it is no notebook's."""
+    steps = traceback.extract_tb(error.__traceback__)
+    own = [step for step in steps if any(mark in step.filename for mark in CELLS)]
+    if not own:
+        return []
+    text = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
+    return [f"  in line {own[-1].lineno} of its cell: {text}"]
 
 
 def _is_data(value: Any) -> bool:

@@ -120,6 +120,12 @@ def _cause_of_smaller_alone(image: Size, mask: Size) -> str:
     return "unrelated" if cause == "cropped" and larger else cause
 
 
+def _cause_cropped_first(image: Size, mask: Size) -> str:
+    cause = _cause_by_the_rules(image, mask)
+    near = max(abs(image[0] - mask[0]), abs(image[1] - mask[1])) <= 16
+    return "cropped" if cause == "scaled" and near else cause
+
+
 def _cause_cropped_on_one_side(image: Size, mask: Size) -> str:
     cause = _cause_by_the_rules(image, mask)
     near = abs(image[0] - mask[0]) <= 16 or abs(image[1] - mask[1]) <= 16
@@ -137,7 +143,8 @@ def _sizes(rng: np.random.Generator) -> Iterator[Case]:
     yield (40, 60), (24, 76)  # as far as "cropped" goes, on both sides
     yield (60, 90), (77, 88)  # a pixel further
     yield (300, 300), (150, 150)
-    for number in range(40):
+    yield (200, 300), (192, 288)  # one factor, and near enough for "cropped"
+    for number in range(39):
         height, width = (4 * int(side) for side in rng.integers(60, 120, 2))
         pixels, factor = int(rng.integers(4, 13)), (0.25, 0.5, 1.5, 2)[int(rng.integers(4))]
         masks = [
@@ -164,6 +171,7 @@ size_cause = Exercise(
             "Scaled means that both sides changed by one factor; that both changed is not enough.",
         ),
         Mistake(_cause_of_smaller_alone, "A mask can be a few pixels larger than its image, too."),
+        Mistake(_cause_cropped_first, "Two rules fit here: the one that comes first in the task decides."),
         Mistake(_cause_cropped_on_one_side, "Both sides must be near those of the image, not just one."),
     ],
     "Try the rules in the order of the task; the first that fits decides.",

@@ -156,7 +156,11 @@ def name_contradiction(path: Path) -> dict[str, str] | None:
 
 
 def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
-    """The authentic host of each tampered image that has one here: by `<stem>_au`, or by CASIA's host id."""
+    """The authentic host of each tampered image that has one here: by `<stem>_au`, or by an id of its name.
+
+    CASIA's own files name the host first and the donor second (all of the real splices that were looked at), the
+    embedded dataset the other way round; a donor of the latter is nowhere else. So the first id that is here is it.
+    """
     pairs = list(pairs)
     by_stem = {pair.image.stem: pair.image for pair in pairs if pair.authentic}
     if not by_stem:
@@ -169,7 +173,8 @@ def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
         if not pair.authentic:
             name = CasiaName.parse(pair.image)
             host = by_stem.get(pair.image.stem + AUTHENTIC_SUFFIX)
-            host = host or (by_id.get(photograph_id(name.host)) if name else None)
+            ids = (photograph_id(name.donor), photograph_id(name.host)) if name else ()
+            host = host or next((by_id[one] for one in ids if one in by_id), None)
             if host:
                 hosts[pair.image] = host
     return hosts
