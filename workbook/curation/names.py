@@ -1,8 +1,9 @@
 """What a file's name tells: the photographs that an image is made of, and whether it contradicts itself.
 
 CASIA v1 writes `Sp_D_CND_A_pla0005_pla0023_0281`, v2 `Tp_D_CRN_M_N_pla00035_pla00033_10997`: D for two
-photographs or S for one, letters for the operations, the donor, the host, a number. Authentic images are
-`Au_ani_0001` and `Au_ani_00001`.
+photographs or S for one, letters for the operations, two ids, a number. Authentic images are `Au_ani_0001`
+and `Au_ani_00001`. The two ids are read as donor and host, as the embedded dataset has them. CASIA's own
+files turn them round, which `find_hosts` minds; a split, or a kind, asks only which two they are.
 """
 
 from __future__ import annotations
@@ -158,8 +159,9 @@ def name_contradiction(path: Path) -> dict[str, str] | None:
 def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
     """The authentic host of each tampered image that has one here: by `<stem>_au`, or by an id of its name.
 
-    CASIA's own files name the host first and the donor second (all of the real splices that were looked at), the
-    embedded dataset the other way round; a donor of the latter is nowhere else. So the first id that is here is it.
+    CASIA's own files name the host first and the donor second (all seven real splices that tell), the
+    embedded dataset the other way round; a donor of the latter is nowhere else. So the first id that is here
+    is it.
     """
     pairs = list(pairs)
     by_stem = {pair.image.stem: pair.image for pair in pairs if pair.authentic}
