@@ -219,6 +219,20 @@ def test_the_master_must_be_complete(tmp_path, notebooks, told):
         grade_submissions(tmp_path, tmp_path / notebooks)
 
 
+def test_the_projects_own_notebooks_are_a_master_though_the_last_has_no_exercise(tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "05_portraits.ipynb").write_text("not read: there is nothing to grade")
+    (grade,) = grade_submissions(tmp_path, NOTEBOOKS)
+    assert {verdict.number[0] for verdict in grade.verdicts} == set("1234")
+    assert (grade.total, grade.remarks) == (0, ())
+
+
+def test_a_master_without_an_exercise_is_told(tmp_path):
+    hand_in(tmp_path, nbformat.read(NOTEBOOKS / "05_portraits.ipynb", as_version=4), "05_portraits.ipynb")
+    with pytest.raises(DataError, match="hold no exercise"):
+        grade_submissions(tmp_path, tmp_path)
+
+
 def test_no_spreadsheet_takes_a_name_for_a_formula():
     table = grades_csv([Grade("=cmd()", (Verdict("1.1", 1),), ("+1",))])
     assert table.splitlines()[1] == "'=cmd(),0,0,1,'+1"

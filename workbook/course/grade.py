@@ -123,10 +123,10 @@ def _read_master(folder: Path) -> Master:
             f"{folder}: holds no notebooks; name the folder of the complete ones with --notebooks"
         )
     master = {file.stem: read_cells(file) for file in files}
+    if not any(map(exercises_of, master.values())):
+        raise DataError(f"{folder}: its notebooks hold no exercise that nbgrader's metadata mark")
     for stem, cells in master.items():
-        if not exercises_of(cells):
-            raise DataError(f"{folder / stem}.ipynb: holds no exercise that nbgrader's metadata mark")
-        if not any("### BEGIN SOLUTION" in cell.source for cell in cells):
+        if exercises_of(cells) and not any("### BEGIN SOLUTION" in cell.source for cell in cells):
             raise DataError(
                 f"{folder / stem}.ipynb: holds no solution; name the folder of the complete notebooks"
             )
@@ -138,6 +138,8 @@ def _grade(one: Submission, master: Master, limits: Limits | None) -> Grade:
 
     remarks, notebooks = list(one.remarks), {}
     for stem, file in one.notebooks.items():
+        if not exercises_of(master[stem]):  # a notebook to read, not to grade
+            continue
         try:
             notebooks[stem] = (master[stem], read_cells(file))
         except DataError as error:
