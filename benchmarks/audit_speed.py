@@ -37,7 +37,7 @@ def picture(number, size):
 def make_tree(lists, root):
     """Lay out the tree; tampered images of CASIA v2 are named after their donors and hosts."""
     names = {part: (lists / f"{part.lower()}_list.txt").read_text().split() for part in ("Tp", "Au")}
-    hosts = {photographs(name)[-1]: number for number, name in enumerate(names["Au"])}
+    hosts = {photographs(name)[0]: number for number, name in enumerate(names["Au"])}
     for part in ("Tp", "Gt", "Au"):
         (root / part).mkdir(parents=True, exist_ok=True)
 
@@ -52,7 +52,7 @@ def make_tree(lists, root):
         if part == "Au":
             authentic(number).save(target, quality=90)
             return
-        host = hosts.get(photographs(name)[-1])
+        host = hosts.get(photographs(name)[0])
         whole = picture(number, ((384, 256), (256, 384))[number % 2]) if host is None else authentic(host)
         mask = Image.new("L", whole.size)
         mask.paste(255, (30, 20 + number % 90, 150, 120 + number % 120))

@@ -41,7 +41,7 @@ def dataset(tmp_path):
         mask[34 : 34 + 3 * number, 20:60] = 255
         tampered[mask > 0] = 255 - tampered[mask > 0]
         save(root / "Au" / f"Au_ani_{number + 1:04d}.png", host)
-        stem = f"Sp_D_NNN_A_pla{number + 51:04d}_ani{number + 1:04d}_{number + 1:04d}"
+        stem = f"Sp_D_NNN_A_ani{number + 1:04d}_pla{number + 51:04d}_{number + 1:04d}"
         save(root / "Tp" / f"{stem}.png", tampered)
         save(root / "Gt" / f"{stem}_gt.png", mask)
     return root
@@ -50,7 +50,7 @@ def dataset(tmp_path):
 @pytest.fixture
 def stem():
     """The stem of the dataset's first tampered image."""
-    return "Sp_D_NNN_A_pla0051_ani0001_0001"
+    return "Sp_D_NNN_A_ani0001_pla0051_0001"
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_images_and_masks_left_alone(dataset, files):
 
 
 def test_a_misspelt_image_is_given_its_mask(dataset, files):
-    files[0].rename(files[0].with_name("Sp_D_NNN_A_pla0051_ani0001.0001.png"))
+    files[0].rename(files[0].with_name("Sp_D_NNN_A_ani0001_pla0051.0001.png"))
     report = audit(dataset)
     assert report.counts() == {"image_without_mask": 1, "mask_without_image": 1, "contradictory_name": 1}
     assert {fault.repair for fault in report.faults} == {"rename", "keep"}

@@ -14,7 +14,7 @@ from workbook.curation.names import CasiaName, find_hosts, name_contradiction, p
         ("Tp_D_CRN_M_N_pla00035_pla00033_10997.tif", ("pla00035", "pla00033")),
         ("Tp_D_CRN_M_N_pla00035_pla00033_10997_gt.png", ("pla00035", "pla00033")),
         ("Tp_S_NNN_S_O_pla00077_pla00077_11212.jpg", ("pla00077",)),
-        ("Sp_D_CND_A_pla0005_pla0023_0281_au.png", ("pla00023",)),
+        ("Sp_D_CND_A_pla0005_pla0023_0281_au.png", ("pla00005",)),
         ("Au_ani_0001.jpg", ("ani00001",)),
         ("Au_ani_00001.jpg", ("ani00001",)),
         ("img_au.jpg", ("img",)),
@@ -59,9 +59,9 @@ def test_published_lists_of_casia_are_understood(shared):
 
 
 def test_the_host_is_found_by_suffix_then_by_id():
-    tampered = Pair(Path("Tp/Sp_D_N_A_pla0001_ani0002_0007.jpg"), Path("m.png"))
+    tampered = Pair(Path("Tp/Sp_D_N_A_ani0002_pla0003_0007.jpg"), Path("m.png"))
     by_id, by_suffix = Pair(Path("Au/Au_ani_0002.jpg")), Pair(Path(f"Au/{tampered.image.stem}_au.png"))
-    other = Pair(Path("Au/Au_pla_0003.jpg"))
+    other = Pair(Path("Au/Au_pla_0003.jpg"))  # the donor
     assert find_hosts([tampered, by_id, other]) == {tampered.image: by_id.image}
     assert find_hosts([tampered, by_id, by_suffix]) == {tampered.image: by_suffix.image}
     assert find_hosts([tampered, other]) == {}

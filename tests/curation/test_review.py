@@ -75,7 +75,7 @@ def test_untouched_choices_are_the_proposed_plan(dataset, stem):
 
 def test_a_planned_correction_can_be_looked_at_and_changed(dataset, stem):
     layout = resolve_layout(dataset)
-    other = "Sp_D_NNN_A_pla0052_ani0002_0002_gt.png"
+    other = "Sp_D_NNN_A_ani0002_pla0052_0002_gt.png"
     text = f"""{{"corrections": [{{"action": "use_mask", "image": "Tp/{stem}.png", "mask": "Gt/{stem}_gt.png",
         "parameters": {{"right_mask": "Gt/{other}"}}, "reason": "misaligned"}}]}}"""
     (correction,) = Plan.from_json(text).corrections

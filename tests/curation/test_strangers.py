@@ -15,4 +15,4 @@ def test_a_mask_stored_twice_is_named(dataset):
     masks = sorted((dataset / "Gt").iterdir())
     masks[0].write_bytes(masks[3].read_bytes())
     (fault,) = find_faults(dataset, progress=False).faults
-    assert fault.detail["same_mask_as"].endswith("ani0004_0004.png")
+    assert fault.detail["same_mask_as"].endswith("ani0004_pla0054_0004.png")

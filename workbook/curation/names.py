@@ -2,8 +2,8 @@
 
 CASIA v1 writes `Sp_D_CND_A_pla0005_pla0023_0281`, v2 `Tp_D_CRN_M_N_pla00035_pla00033_10997`: D for two
 photographs or S for one, letters for the operations, two ids, a number. Authentic images are `Au_ani_0001`
-and `Au_ani_00001`. The two ids are read as donor and host, as the embedded dataset has them. CASIA's own
-files turn them round, which `find_hosts` minds; a split, or a kind, asks only which two they are.
+and `Au_ani_00001`. The first id is the host's, the photograph that was pasted into, the second the donor's:
+`Sp_D_CRN_A_arc0024_ani0031_0265` shows animals in front of a temple.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ID_DIGITS = {"Sp": 4, "Tp": 5}  # CASIA v1, CASIA v2
 # Lenient on purpose (a dot for an underscore, too few digits): what it reads can be written right.
 _TAMPERED = re.compile(
     r"(?P<prefix>Sp|Tp)_(?P<kind>[DS])_(?P<operations>[A-Za-z]+(?:_[A-Za-z])*)"
-    r"[_.](?P<donor>[a-z]{3}[0-9]+)[_.](?P<host>[a-z]{3}[0-9]+)[_.](?P<number>[0-9]+)"
+    r"[_.](?P<host>[a-z]{3}[0-9]+)[_.](?P<donor>[a-z]{3}[0-9]+)[_.](?P<number>[0-9]+)"
 )
 _AUTHENTIC = re.compile(r"Au_(?P<category>[a-z]{3})_?(?P<number>[0-9]+)")
 
@@ -31,15 +31,15 @@ class CasiaName:
     """The parts of a CASIA file name of a tampered image.
 
     >>> name = CasiaName.parse("Sp_D_CND_A_pla0005_pla0023_0281_gt.png")
-    >>> name.donor, name.host, name.copy_move
+    >>> name.host, name.donor, name.copy_move
     ('pla0005', 'pla0023', False)
     """
 
     prefix: str
     kind: str
     operations: str
-    donor: str
     host: str
+    donor: str
     number: str
 
     @classmethod
@@ -50,20 +50,20 @@ class CasiaName:
 
     @property
     def copy_move(self) -> bool:
-        """Whether donor and host are one photograph."""
-        return photograph_id(self.donor) == photograph_id(self.host)
+        """Whether host and donor are one photograph."""
+        return photograph_id(self.host) == photograph_id(self.donor)
 
     @property
     def stem(self) -> str:
         """The name as CASIA writes it, without an extension."""
-        return f"{self.prefix}_{self.kind}_{self.operations}_{self.donor}_{self.host}_{self.number}"
+        return f"{self.prefix}_{self.kind}_{self.operations}_{self.host}_{self.donor}_{self.number}"
 
     def corrected(self) -> CasiaName:
         """The same with ids of the right length, and with D or S as the ids say."""
         digits = ID_DIGITS[self.prefix]
-        donor, host = (f"{i[:3]}{int(i[3:]):0{digits}d}" for i in (self.donor, self.host))
+        host, donor = (f"{i[:3]}{int(i[3:]):0{digits}d}" for i in (self.host, self.donor))
         kind = "S" if donor == host else "D"
-        return CasiaName(self.prefix, kind, self.operations, donor, host, self.number)
+        return CasiaName(self.prefix, kind, self.operations, host, donor, self.number)
 
 
 def image_stem(path: str | PurePath) -> str:
@@ -108,12 +108,12 @@ def photograph_id(text: str) -> str:
 
 
 def photographs(path: str | PurePath) -> tuple[str, ...]:
-    """The ids of the photographs that an image is made of, by its name; donor first, host last.
+    """The ids of the photographs that an image is made of, by its name; the host first.
 
     A name that says nothing of its sources is its own id, and an authentic host `x_au` shares the id of `x`.
 
-    >>> photographs("Sp_D_CND_A_pla0005_pla0023_0281.jpg"), photographs("Au/Au_pla_0023.jpg")
-    (('pla00005', 'pla00023'), ('pla00023',))
+    >>> photographs("Sp_D_CND_A_pla0005_pla0023_0281.jpg"), photographs("Au/Au_pla_0005.jpg")
+    (('pla00005', 'pla00023'), ('pla00005',))
     >>> photographs("holiday_gt.png")
     ('holiday',)
     """
@@ -121,8 +121,8 @@ def photographs(path: str | PurePath) -> tuple[str, ...]:
     tampered_stem = stem.removesuffix(AUTHENTIC_SUFFIX)
     name = CasiaName.parse(tampered_stem + ".x")
     if name:
-        ids = (photograph_id(name.donor), photograph_id(name.host))
-        return ids[1:] if stem != tampered_stem or ids[0] == ids[1] else ids
+        ids = (photograph_id(name.host), photograph_id(name.donor))
+        return ids[:1] if stem != tampered_stem or ids[0] == ids[1] else ids
     authentic = _AUTHENTIC.fullmatch(stem)
     if authentic:
         return (photograph_id(authentic["category"] + authentic["number"]),)
@@ -157,12 +157,7 @@ def name_contradiction(path: Path) -> dict[str, str] | None:
 
 
 def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
-    """The authentic host of each tampered image that has one here: by `<stem>_au`, or by an id of its name.
-
-    CASIA's own files name the host first and the donor second (all seven real splices that tell), the
-    embedded dataset the other way round; a donor of the latter is nowhere else. So the first id that is here
-    is it.
-    """
+    """The authentic host of each tampered image that has one here: by `<stem>_au`, or by its name's first id."""
     pairs = list(pairs)
     by_stem = {pair.image.stem: pair.image for pair in pairs if pair.authentic}
     if not by_stem:
@@ -175,8 +170,7 @@ def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
         if not pair.authentic:
             name = CasiaName.parse(pair.image)
             host = by_stem.get(pair.image.stem + AUTHENTIC_SUFFIX)
-            ids = (photograph_id(name.donor), photograph_id(name.host)) if name else ()
-            host = host or next((by_id[one] for one in ids if one in by_id), None)
+            host = host or (by_id.get(photograph_id(name.host)) if name else None)
             if host:
                 hosts[pair.image] = host
     return hosts

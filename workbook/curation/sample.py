@@ -141,7 +141,7 @@ def make_part(folder: Path, part: Part, rng: np.random.Generator) -> None:
             donor = others[int(rng.integers(len(others)))]
             donor_identity = f"{part.photographs[donor]}{next_donor + number:04d}"
             tampered, mask = _splice(host, donor, rng)
-            stem = f"Sp_D_NNN_A_{donor_identity}_{identity}_{part.first_id + number:04d}"
+            stem = f"Sp_D_NNN_A_{identity}_{donor_identity}_{part.first_id + number:04d}"
         else:
             tampered, mask = _copy_move(host, rng)
             stem = f"Sp_S_NNN_A_{identity}_{identity}_{part.first_id + number:04d}"
