@@ -157,7 +157,7 @@ def name_contradiction(path: Path) -> dict[str, str] | None:
 
 
 def find_hosts(pairs: Iterable[Pair]) -> dict[Path, Path]:
-    """The authentic host of each tampered image that has one here: by `<stem>_au`, or by its name's first id."""
+    """The authentic host of each tampered image that has one here, by `<stem>_au` or its name's first id."""
     pairs = list(pairs)
     by_stem = {pair.image.stem: pair.image for pair in pairs if pair.authentic}
     if not by_stem:
