@@ -3,10 +3,11 @@ import pickle
 
 import pytest
 import torch
+from small_disk import small_files
 from torch import nn
 
 from workbook.core import Segmenter, load_checkpoint, save_checkpoint
-from workbook.core.checkpoint import read_state, read_weights, run_checkpoints, write_json, write_whole
+from workbook.core.checkpoint import read_state, read_weights, run_checkpoints, save_state, write_json
 from workbook.core.errors import CheckpointError
 
 
@@ -101,30 +102,38 @@ def test_a_pickle_is_never_executed(tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    file = tmp_path / "a.json"
-    write_json(file, {"a": "ü"})
+@pytest.mark.parametrize("kind", ["weights", "state", "json"])
+def test_a_file_that_outgrows_the_disk_is_told_and_the_old_one_stands(tmp_path, kind):
+    write = {
+        "weights": lambda size: save_checkpoint(tmp_path / "a", {"w": torch.ones(size)}),
+        "state": lambda size: save_state(tmp_path / "a", {"w": torch.ones(size), "epoch": 1}),
+        "json": lambda size: write_json(tmp_path / "a", "ü" * size),
+    }[kind]
+    file = write(10) or tmp_path / "a"
     before = file.read_bytes()
+    with (
+        small_files(100_000),
+        pytest.raises(CheckpointError, match=r"cannot be written \(File too large"),
+    ):
+        write(1_000_000)
+    assert file.read_bytes() == before
+    assert list(file.parent.iterdir()) == [file]
+    write(1_000_000)
+    assert file.read_bytes() != before
 
+
+def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
     def full(number):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CheckpointError, match="disk is full"):
-        write_whole(file, b"new")
-    assert file.read_bytes() == before
-    assert os.listdir(tmp_path) == ["a.json"]
-    with pytest.raises(CheckpointError, match="cannot be written"):
-        write_whole(file / "below", b"new")
-    monkeypatch.undo()
-
-    def killed(part, target):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("pathlib.Path.replace", killed)  # the last thing that is done
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(file, b"new")
-    assert file.read_bytes() == before
+    for write in (save_checkpoint, save_state, write_json):
+        with pytest.raises(CheckpointError, match="disk is full; free some space") as caught:
+            write(tmp_path / "a.safetensors", {})
+        assert "\n" not in str(caught.value)
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match=r"below: cannot be written .*another root"):
+        write_json(tmp_path / "file" / "below", {})
 
 
 def test_the_checkpoints_of_a_run_by_name(tmp_path):

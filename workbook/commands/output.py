@@ -44,7 +44,7 @@ def print_table(table: pd.DataFrame) -> None:
 
 def write_csv(file: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, whole or not at all."""
-    from workbook.core.checkpoint import write_whole
+    from workbook.core.whole_files import write_whole
 
     write_whole(file, table.to_csv(index=False).encode())
 

@@ -47,7 +47,8 @@ def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int
 def run(args: argparse.Namespace) -> int:
     """Score the run, print the table, write the files."""
     from workbook.core import evaluate
-    from workbook.core.checkpoint import run_checkpoints, write_whole
+    from workbook.core.checkpoint import run_checkpoints
+    from workbook.core.whole_files import write_whole
     from workbook.curation.reading import open_sets
 
     opened = open_run(args)

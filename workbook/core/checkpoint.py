@@ -6,9 +6,10 @@ import errno
 import json
 import os
 import pickle
+import re
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ import torch
 from torch import nn
 
 from workbook.core.errors import CheckpointError
+from workbook.core.whole_files import PathLike, growing, write_whole
 
 WEIGHTS = "model.safetensors"
 StateDict = dict[str, torch.Tensor]
-PathLike = str | os.PathLike[str]
 
 
 def save_checkpoint(path: PathLike, model: nn.Module | Mapping[str, torch.Tensor]) -> Path:
@@ -35,12 +36,13 @@ def save_checkpoint(path: PathLike, model: nn.Module | Mapping[str, torch.Tensor
     Raises:
         CheckpointError: the disk is full or the place cannot be written; what stood there before still does.
     """
-    from safetensors.torch import save
+    from safetensors.torch import save_file
 
     path = Path(path)
     file = path if path.suffix == ".safetensors" else path / WEIGHTS
     state = _plain(model.state_dict() if isinstance(model, nn.Module) else model)
-    write_whole(file, save(state, metadata={"format": "pt", "crc32": str(_crc(state))}))
+    with told(file), growing(file) as part:  # straight from the tensors: a copy costs more than the disk
+        save_file(state, part, metadata={"format": "pt", "crc32": str(_crc(state))})
     return file
 
 
@@ -162,30 +164,54 @@ def read_state(file: PathLike) -> dict[str, Any]:
     return state
 
 
-def write_whole(file: PathLike, content: bytes) -> None:
-    """Write a file so that at any moment its old or its new content is there, whole.
+def save_state(file: PathLike, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values for `read_state`, in place of `file` only once they are whole.
 
     Raises:
         CheckpointError: it cannot be written; the old content stands.
     """
-    file = Path(file)
-    part = file.with_name(file.name + ".part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        part.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise cannot_write(file, error) from error
+    # Unbuffered: of tensors a buffer is one copy more. By name torch would not say why it cannot write.
+    with told(file), growing(file) as part, part.open("wb", buffering=0) as opened:
+        torch.save(dict(state), opened)
 
 
 def write_json(file: PathLike, content: Any) -> None:
-    """Write JSON with `write_whole`."""
-    write_whole(file, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write JSON, whole or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written; the old content stands.
+    """
+    with told(file):
+        write_whole(file, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+@contextmanager
+def told(file: PathLike) -> Iterator[None]:
+    """Within it, a file that cannot be written is told in one line, with what to do.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (cause := _of_the_system(error)) is None:
+            raise
+        raise cannot_write(Path(file), cause) from error
+
+
+def _of_the_system(error: BaseException) -> OSError | None:
+    """What the system said, where a library has put its own error in its place."""
+    if isinstance(error, OSError):
+        return error
+    if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):  # torch.save
+        return error.__context__
+    from safetensors import SafetensorError
+
+    number = (
+        re.search(r"(?:os error|code:) (\d+)", str(error)) if isinstance(error, SafetensorError) else None
+    )
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else None
 
 
 def cannot_write(file: Path, error: OSError) -> CheckpointError:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbook.core.checkpoint import write_whole
+from workbook.core.checkpoint import told
 from workbook.core.errors import WorkbookError
+from workbook.core.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,8 @@ class Evaluation:
             "scores.tex": self.to_latex(),
         }
         for name, content in contents.items():
-            write_whole(folder / name, content.encode())
+            with told(folder / name):
+                write_whole(folder / name, content.encode())
         return folder
 
 

@@ -8,16 +8,16 @@ import platform
 import re
 import subprocess
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from workbook.core.checkpoint import cannot_write, write_json, write_whole
+from workbook.core.checkpoint import told, write_json
 from workbook.core.memory import process_memory, utilisation
 from workbook.core.progress import Row, StepReport
+from workbook.core.whole_files import write_whole
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "torchmetrics", "numpy", "pillow", "imdl-workbook")
 
@@ -44,7 +44,8 @@ class Logs:
     def rows(self, rows: list[Row]) -> None:
         """Write log.jsonl anew, a line an epoch: always whole, and without epochs that were lost."""
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_whole(self.folder / "log.jsonl", lines.encode())
+        with told(self.folder / "log.jsonl"):
+            write_whole(self.folder / "log.jsonl", lines.encode())
 
     def step(self, step: int, report: StepReport, losses: dict[str, float]) -> None:
         """A few steps' loss, each `visual_loss`, rate and speed."""
@@ -69,7 +70,7 @@ class Logs:
             if isinstance(value, float) and name not in ("lr", "images_per_second", "peak_memory"):
                 values[f"epoch/{name}"] = value
         self._scalars(step, values)
-        with self._written():
+        with told(self.folder / "tensorboard"):
             for name, images in pictures.items():
                 self.writer.add_images(name, images, step)
 
@@ -80,16 +81,8 @@ class Logs:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         made = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
-        with self._written():
+        with told(self.folder / "tensorboard"):
             self.writer.file_writer.add_summary(Summary(value=made), step)
-
-    @contextmanager
-    def _written(self) -> Iterator[None]:
-        """Say a full disk in one line; the writer's thread has met it, and tells with the next event."""
-        try:
-            yield
-        except OSError as error:
-            raise cannot_write(self.folder / "tensorboard", error) from error
 
     def settings(self, settings: dict[str, Any]) -> None:
         """The hyperparameters, as a table and for TensorBoard's page of them."""
@@ -98,7 +91,7 @@ class Logs:
         from torch.utils.tensorboard.summary import hparams
 
         lines = [f"| {name} | {value} |" for name, value in settings.items()]
-        with self._written():
+        with told(self.folder / "tensorboard"):
             self.writer.add_text("settings", "\n".join(["| setting | value |", "|---|---|", *lines]))
             plain = {name: "default" if value is None else value for name, value in settings.items()}
             for summary in hparams(plain, {}):
@@ -107,7 +100,7 @@ class Logs:
     def close(self) -> None:
         """Write out what is still held back."""
         if self.writer is not None:
-            with self._written():
+            with told(self.folder / "tensorboard"):
                 self.writer.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import json
 import os
 import re
@@ -23,12 +22,12 @@ from torch import nn
 from workbook.core.checkpoint import (
     WEIGHTS,
     StateDict,
-    cannot_write,
     read_state,
     read_weights,
     save_checkpoint,
+    save_state,
+    told,
     write_json,
-    write_whole,
 )
 from workbook.core.errors import CheckpointError, WorkbookError
 from workbook.core.settings import FREE, TrainSettings
@@ -201,18 +200,14 @@ class RunFolder:
 
     def _write_last(self, weights: StateDict, content: dict[str, Any]) -> None:
         last, part, previous = (self.path / name for name in ("last", "last.part", "previous"))
-        try:
+        with told(last):
             shutil.rmtree(part, ignore_errors=True)
-            buffer = io.BytesIO()
-            torch.save(content, buffer)
             save_checkpoint(part, weights)
-            write_whole(part / "state.pt", buffer.getvalue())
+            save_state(part / "state.pt", content)
             if last.is_dir():
                 shutil.rmtree(previous, ignore_errors=True)
                 last.replace(previous)
             part.replace(last)
-        except OSError as error:
-            raise cannot_write(last, error) from error
 
     def average(self, top: list[list[float]]) -> None:
         """Write the mean of the best checkpoints' weights; whole numbers are the best one's."""

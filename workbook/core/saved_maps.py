@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from workbook.core.checkpoint import write_whole
-from workbook.core.errors import CheckpointError, DataError
+from workbook.core.errors import DataError
+from workbook.core.whole_files import write_whole
 
 WRITER = "workbook prediction"  # in the PNG's text, by which we know a file of our own again
 
@@ -90,12 +90,11 @@ def write_png(file: Path, levels: np.ndarray) -> Path:
     buffer = BytesIO()
     Image.fromarray(levels).save(buffer, "PNG", pnginfo=text)
     try:
-        write_whole(file, buffer.getvalue())
-    except CheckpointError as error:
-        cause = error.__cause__
-        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
-        raise DataError(f"{file}: cannot be written ({reason}); choose another folder to save to") from error
-    return file
+        return write_whole(file, buffer.getvalue())
+    except OSError as error:
+        raise DataError(
+            f"{file}: cannot be written ({error.strerror or error}); choose another folder to save to"
+        ) from error
 
 
 def _is_ours(file: Path) -> bool:

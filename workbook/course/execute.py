@@ -18,9 +18,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from workbook.core.errors import DataError, WorkbookError
+from workbook.core.whole_files import write_whole
 from workbook.course.figures import read_figures
 from workbook.curation.layouts import find_pairs
-from workbook.curation.whole_files import write_whole
 
 CELL_SECONDS = 3600  # training on someone's own data may take long; the tests have a limit of their own
 # What a stored notebook says about its kernel: what a reader needs, and nothing that differs by machine.

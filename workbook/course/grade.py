@@ -31,10 +31,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbook.core.errors import DataError, WorkbookError
+from workbook.core.whole_files import write_whole
 from workbook.course.exercise_cells import Cell, exercises_of, read_cells
 from workbook.course.limited_process import Limits
 from workbook.course.submission import Submission, find_submissions
-from workbook.curation.whole_files import write_whole
 
 if TYPE_CHECKING:
     from workbook.course.judging import Verdict

@@ -11,9 +11,9 @@ from pathlib import Path
 import nbformat
 
 from workbook.core.errors import DataError
+from workbook.core.whole_files import write_whole
 from workbook.course.exercise_cells import exercises_of, read_cells
 from workbook.course.release import REPOSITORY, colab_link, set_badge
-from workbook.curation.whole_files import write_whole
 
 PathLike = str | os.PathLike[str]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from workbook.core.errors import DataError, WorkbookError
+from workbook.core.whole_files import write_whole
 from workbook.course.exercise_files import exercise_files
-from workbook.curation.whole_files import write_whole
 
 TEMPLATES = {
     "my_model.py": "my_model.py.txt",  # no module of this package

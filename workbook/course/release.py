@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from workbook.core.errors import DataError, WorkbookError
-from workbook.curation.whole_files import write_whole
+from workbook.core.whole_files import write_whole
 
 REPOSITORY = "https://github.com/imdl-workbook/workbook"
 FOLDER = "exercises"

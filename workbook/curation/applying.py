@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import Pair, Pairing, write_pairs
+from workbook.core.whole_files import part_of
 from workbook.curation.copy_record import CopyRecord, source_digest
 from workbook.curation.corrections import Correction, Plan, make_plan, stem_renamed
 from workbook.curation.faults import find_faults
@@ -23,7 +24,6 @@ from workbook.curation.layouts import Layout, PathLike, moved_layout, pair_layou
 from workbook.curation.mask_values import read_mask
 from workbook.curation.opening import MAX_PIXELS, Unreadable, decode, opened
 from workbook.curation.pixel_repairs import repair_values
-from workbook.curation.whole_files import part_of
 
 PIXEL_ACTIONS = frozenset(
     (

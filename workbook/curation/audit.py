@@ -8,6 +8,7 @@ from pathlib import Path
 
 from workbook.core.errors import WorkbookError
 from workbook.core.pairs import write_pairs
+from workbook.core.whole_files import write_whole
 from workbook.curation.applying import apply_plan
 from workbook.curation.copying import copy_pairs
 from workbook.curation.corrections import Plan, make_plan
@@ -15,7 +16,6 @@ from workbook.curation.errata import errata_names
 from workbook.curation.faults import FaultReport, find_faults
 from workbook.curation.layouts import Layout, moved_layout, pair_layout, resolve_layout
 from workbook.curation.strays import find_strays
-from workbook.curation.whole_files import write_whole
 
 CLEAN, FAULTY, WRONG_USE = 0, 1, 2
 EPILOG = """exit code: 0 clean, 1 faults found, 2 wrong use or unreadable input

@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from workbook.core.errors import DataError
+from workbook.core.whole_files import write_whole
 from workbook.curation.faults import Fault, FaultReport
 from workbook.curation.inside import check_inside, relative_to
 from workbook.curation.names import image_stem
-from workbook.curation.whole_files import write_whole
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     # action: its parameters

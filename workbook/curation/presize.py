@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from workbook.core.errors import DataError
 from workbook.core.pairs import Pair, Pairing, write_pairs
+from workbook.core.whole_files import write_whole
 from workbook.curation.applying import refuse_inside
 from workbook.curation.inside import relative_to
 from workbook.curation.layouts import Layout, PathLike, moved_layout, pair_layout, resolve_layout
@@ -19,7 +20,6 @@ from workbook.curation.mask_values import read_mask
 from workbook.curation.opening import Unreadable, decode, opened, pixel_limit
 from workbook.curation.pixel_repairs import repair_values
 from workbook.curation.sizes import resize_nearest
-from workbook.curation.whole_files import write_whole
 
 MAX_PIXELS = 1_000_000_000  # huge images are what this is for
 
