@@ -130,3 +130,61 @@ def test_the_verb_under_two_processes_and_a_notebook_equal_one_process(tmp_path)
     said = [(tmp_path / f"two-{rank}.txt").read_text() for rank in (0, 1)]
     assert said[0].startswith(f"{tmp_path / 'two'}: epoch 2: loss ")
     assert said[1] == ""  # only the main process prints
+
+
+def test_two_machines_of_which_one_has_the_run_stop_and_go_on_as_one_process(tmp_path):
+    body = """
+        root = sys.argv[1]
+
+        def train(machine, name, batch, stop_after=None, length=21, epochs=2):
+            def work():
+                class Stopping(SilentView):
+                    steps = 0
+
+                    def step(self, report):
+                        self.steps += 1
+                        if self.steps == stop_after:
+                            os.kill(os.getpid(), signal.SIGINT)
+
+                torch.manual_seed(0)
+                net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+                settings = dict(epochs=epochs, batch_size=batch, log_every=1, ema=0.9)
+                made = trainer(f"{root}/{machine}", name, **settings)
+                try:
+                    made.fit(Segmenter(net, loss=nn.BCELoss()), Squares(length), Squares(5), view=Stopping())
+                    said = ""
+                except WorkbookError as error:
+                    said = f"{type(error).__name__}: {error}"
+                open(f"{root}/{machine}-said.txt", "w").write(said)
+            return work
+
+        def both(number, lengths=(21, 21), **options):
+            # The environment of `torchrun --nnodes 2 --nproc-per-node 1`: each is the first of its machine.
+            children = [
+                forked(train(f"machine{rank}", "run", 2, length=lengths[rank], **options), RANK=str(rank),
+                       WORLD_SIZE="2", LOCAL_RANK="0", LOCAL_WORLD_SIZE="1", MASTER_ADDR="127.0.0.1",
+                       MASTER_PORT=str(20000 + (os.getpid() * 4 + number) % 9000))
+                for rank in range(2)
+            ]
+            assert [ended(child) for child in children] == [0, 0]
+            return [open(f"{root}/machine{rank}-said.txt").read() for rank in range(2)]
+
+        from workbook.core.errors import WorkbookError
+        assert ended(forked(train("alone", "run", 4))) == 0
+        assert both(0, stop_after=8) == ["", ""]
+        state = torch.load(f"{root}/machine0/run/last/state.pt", weights_only=True)["progress"]
+        assert (state["epoch"], state["batch"] > 0) == (1, True), state
+        refused, other = both(1, epochs=3), both(2, lengths=(21, 20))
+        assert refused[0] == refused[1] and "epochs: 2 → 3" in refused[0], refused
+        assert other[0] == other[1], other
+        assert "train_data: process 1 has 20 items, the first one 21" in other[0], other
+        assert both(3) == ["", ""]
+    """
+    run_script(body, tmp_path, tmp_path)
+    one, two = (weights(tmp_path / machine / "run") for machine in ("alone", "machine0"))
+    for key in one:
+        torch.testing.assert_close(one[key], two[key], rtol=0, atol=1e-6)
+    rows = [pd.read_json(tmp_path / name / "run/log.jsonl", lines=True) for name in ("alone", "machine0")]
+    for column in ("loss", "valid_loss"):
+        np.testing.assert_allclose(rows[0][column], rows[1][column], rtol=0, atol=1e-6)
+    assert not (tmp_path / "machine1").exists()  # only the first process writes

@@ -22,6 +22,7 @@ from workbook.core.memory import PeakMemory
 from workbook.core.meter import Meter
 from workbook.core.metrics import Metrics, listed_metrics, named_metrics
 from workbook.core.optimizer import MovingAverage, make_optimizer
+from workbook.core.processes import check_alike, from_main
 from workbook.core.progress import RunInfo, SilentView, TextView, View
 from workbook.core.run_folder import Progress, RunFolder, Saved, configuration
 from workbook.core.sampling import EpochSampler
@@ -160,15 +161,18 @@ def start_run(
     how["name"] = settings.optimizer
     make_optimizer(net, **how)  # refuses before anything is written
 
-    if main:
-        data = fingerprint(_data(loader))
-        together = sampler.batch_size * accelerator.num_processes
-        config = configuration(settings.as_dict(), net, data, together, column)
+    trained = fingerprint(_data(loader))
+    tested = {name or "valid_data": fingerprint(_data(test)) for name, test in tests.items()}
+    check_alike(accelerator, {"train_data": trained} | tested)
+    together = sampler.batch_size * accelerator.num_processes
+    config = configuration(settings.as_dict(), net, trained, together, column)
+
+    def opened() -> Saved | None:
         folder.claim(config | ({"notes": dict(notes)} if notes else {}), existing)
-        tested = {name or "valid_data": fingerprint(_data(test)) for name, test in tests.items()}
-        write_environment(folder.path, device, accelerator.num_processes, data, tested)
-    accelerator.wait_for_everyone()
-    saved = folder.load()
+        write_environment(folder.path, device, accelerator.num_processes, trained, tested)
+        return folder.load()
+
+    saved = from_main(accelerator, opened)
 
     if settings.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

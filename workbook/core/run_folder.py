@@ -152,7 +152,7 @@ class RunFolder:
                 torn.append(error)
                 continue
             for trouble in torn:
-                warnings.warn(f"{trouble}; went on from {folder}, epoch {progress.epoch}", stacklevel=4)
+                warnings.warn(f"{trouble}; went on from {folder}, epoch {progress.epoch}", stacklevel=6)
             return Saved(folder / WEIGHTS, weights, state, progress)
         if torn:
             raise CheckpointError(
