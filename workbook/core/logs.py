@@ -9,12 +9,14 @@ import re
 import subprocess
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from workbook.core.checkpoint import told, write_json
+from workbook.core.event_file import EventFile
 from workbook.core.memory import process_memory, utilisation
 from workbook.core.progress import Row, StepReport
 from workbook.core.whole_files import write_whole
@@ -33,13 +35,11 @@ class Logs:
 
     def __init__(self, folder: Path, *, tensorboard: bool = True, purge_step: int = 0) -> None:
         self.folder = folder
-        self.writer: Any = None
+        self.writer: EventFile | None = None
         if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:  # a training machine need not have it
-                return
-            self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=purge_step or None)
+            # A training machine need not have TensorBoard.
+            with suppress(ImportError), told(folder / "tensorboard"):
+                self.writer = EventFile(folder / "tensorboard", purge_step)
 
     def rows(self, rows: list[Row]) -> None:
         """Write log.jsonl anew, a line an epoch: always whole, and without epochs that were lost."""
@@ -63,6 +63,8 @@ class Logs:
         """An epoch's scores, memory, utilisation and picture strips."""
         if self.writer is None:
             return
+        from torch.utils.tensorboard.summary import image
+
         busy = utilisation(device or torch.device("cpu"))
         values = {"memory/peak": row["peak_memory"], "memory/process": process_memory()}
         values |= {f"utilisation/{name}": percent for name, percent in busy.items()}
@@ -72,30 +74,31 @@ class Logs:
         self._scalars(step, values)
         with told(self.folder / "tensorboard"):
             for name, images in pictures.items():
-                self.writer.add_images(name, images, step)
+                self.writer.add(image(name, images, dataformats="NCHW"), step)
+            self.writer.flush()
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
-        """All of a step in one event: each event wakes the thread that writes, and that holds us up."""
+        """All of a step in one event."""
         if self.writer is None:
             return
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         made = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
         with told(self.folder / "tensorboard"):
-            self.writer.file_writer.add_summary(Summary(value=made), step)
+            self.writer.add(Summary(value=made), step)
 
     def settings(self, settings: dict[str, Any]) -> None:
         """The hyperparameters, as a table and for TensorBoard's page of them."""
         if self.writer is None:
             return
-        from torch.utils.tensorboard.summary import hparams
+        from torch.utils.tensorboard.summary import hparams, text
 
         lines = [f"| {name} | {value} |" for name, value in settings.items()]
         with told(self.folder / "tensorboard"):
-            self.writer.add_text("settings", "\n".join(["| setting | value |", "|---|---|", *lines]))
+            self.writer.add(text("settings", "\n".join(["| setting | value |", "|---|---|", *lines])))
             plain = {name: "default" if value is None else value for name, value in settings.items()}
             for summary in hparams(plain, {}):
-                self.writer.file_writer.add_summary(summary)
+                self.writer.add(summary)
 
     def close(self) -> None:
         """Write out what is still held back."""

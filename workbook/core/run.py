@@ -128,11 +128,11 @@ class Run:
 
     def close(self) -> None:
         """Let go of workers and files, and give the model back as it came."""
-        if self.logs is not None:
-            self.logs.close()
         for wrapper in ("forward", "_original_forward", "_is_accelerate_prepared"):
             self.net.__dict__.pop(wrapper, None)
         self.accelerator.free_memory()
+        if self.logs is not None:
+            self.logs.close()
 
 
 def start_run(
