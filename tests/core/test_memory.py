@@ -39,4 +39,5 @@ def test_what_counts_as_out_of_memory():
     assert out_of_memory(
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
     )
+    assert out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"))
     assert not out_of_memory(RuntimeError("shapes differ"))

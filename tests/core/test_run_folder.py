@@ -18,7 +18,7 @@ def saved(folder, epochs, top=(), best=None, keep=False):
     folder.wait()
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "c:d", "nul\0"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "c:d", "nul\0", "n" * 256, "ü" * 128, 3])
 def test_a_name_that_is_none_for_a_folder_is_refused(tmp_path, name):
     with pytest.raises(WorkbookError, match="run name"):
         RunFolder(tmp_path, name)

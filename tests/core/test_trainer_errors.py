@@ -59,12 +59,22 @@ def test_a_dead_worker_names_its_file(tmp_path):
         fit(tmp_path, data=data, workers=2)
 
 
+class SmallNet(nn.Module):
+    """Handed over as it is, not made."""
+
+
 def test_bad_input_is_refused_with_what_to_do(tmp_path):
     frozen = small_model().requires_grad_(False)
     with pytest.raises(ModelError, match="frozen"):
         fit(tmp_path, frozen)
     with pytest.raises(DataError, match="no batch of 4"):
         fit(tmp_path, data=Squares(0))
+    with pytest.raises(ModelError, match=r"SmallNet: is no nn.Module; give one that is made"):
+        fit(tmp_path, SmallNet)
+    with pytest.raises(WorkbookError, match=r"view=SilentView: give one .* SilentView\(\)"):
+        trainer(tmp_path).fit(small_model(), Squares(), view=SilentView)
+    with pytest.raises(ModelError, match="the loss returned float, no tensor"):
+        fit(tmp_path, Segmenter(nn.Conv2d(3, 1, 1), loss=lambda preds, target: 1.0))
     with pytest.raises(ModelError, match="not a scalar"):
         fit(tmp_path, Segmenter(nn.Conv2d(3, 1, 1), loss=nn.BCELoss(reduction="none")))
     images = [{"image": torch.rand(3, 8, 8)} for _ in range(4)]

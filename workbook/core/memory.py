@@ -72,7 +72,8 @@ class PeakMemory:
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory, the GPU's or the machine's, ran out."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("can't allocate memory", "out of memory"))  # CPU, MPS
     )
 
 

@@ -15,7 +15,7 @@ from torchmetrics import Metric, MetricCollection
 
 from workbook.core.checkpoint import StateDict, fill_model
 from workbook.core.devices import loader_workers, make_accelerator
-from workbook.core.errors import DataError, WorkbookError
+from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.loading import make_loader
 from workbook.core.logs import Logs, fingerprint, write_environment
 from workbook.core.memory import PeakMemory
@@ -149,6 +149,10 @@ def start_run(
     stop: Callable[[], bool],
 ) -> Run:
     """Check what was given, claim the run's folder, and go on from its checkpoint where there is one."""
+    if not isinstance(net, nn.Module):
+        raise ModelError(f"model={_called(net)}: is no nn.Module; give one that is made, such as UNet()")
+    if isinstance(view, type):
+        raise WorkbookError(f"view={_called(view)}: give one that is made, such as {_called(view)}()")
     accelerator = make_accelerator(settings)
     main, device = accelerator.is_main_process, accelerator.device
     loader = _loader(train_data, settings, accelerator, train=True)
@@ -210,6 +214,10 @@ def start_run(
     rows, part = list(run.progress.rows), run.progress.batch / len(sampler)
     run.view.start(RunInfo(folder.path.name, settings.epochs, run.steps, column, higher, rows, part))
     return run
+
+
+def _called(given: Any) -> str:
+    return getattr(given, "__name__", None) or repr(given)
 
 
 def _data(loader: DataLoader[Any]) -> Any:

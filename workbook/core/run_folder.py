@@ -32,6 +32,7 @@ from workbook.core.checkpoint import (
 from workbook.core.errors import CheckpointError, WorkbookError
 from workbook.core.settings import FREE, TrainSettings
 
+LONGEST = 255  # bytes of a name, on nearly every file system
 EXISTING = ("continue", "restart", "accept")
 
 
@@ -92,9 +93,10 @@ class RunFolder:
     """
 
     def __init__(self, root: str | os.PathLike[str], name: str) -> None:
-        if not name or name in (".", "..") or any(c in name for c in "/\\:\0"):
+        sound = isinstance(name, str) and name not in ("", ".", "..") and len(os.fsencode(name)) <= LONGEST
+        if not sound or any(c in name for c in "/\\:\0"):
             raise WorkbookError(
-                f"run name {name!r}: use letters, digits, dots and dashes; the folder goes into root="
+                f"run name {name!r}: use letters, digits, dots, dashes, at most {LONGEST}; its place is root="
             )
         self.path = Path(root) / name
         self._writing: threading.Thread | None = None

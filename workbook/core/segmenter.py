@@ -110,6 +110,10 @@ class Segmenter(nn.Module):
         if mask is not None:
             with torch.autocast(image.device.type, enabled=False):
                 loss = self._loss(raw, prob, mask.float(), shape_mask)
+            if not isinstance(loss, torch.Tensor):
+                raise ModelError(
+                    f"the loss returned {type(loss).__name__}, no tensor; return a scalar one, no .item()"
+                )
             result["backward_loss"] = loss
             result["visual_loss"] = {"loss": loss.detach()}
         return result

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from workbook.core.errors import WorkbookError
 
@@ -100,6 +103,8 @@ class TrainSettings:
             if get_origin(choices) is Literal:
                 known = get_args(choices)
                 self._require(name, getattr(self, name) in known, f"one of {', '.join(known)}")
+            elif choices is bool:
+                self._require(name, isinstance(getattr(self, name), bool), "True or False")
 
     def _require(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -110,8 +115,12 @@ class TrainSettings:
         return asdict(self)
 
     @classmethod
-    def from_keywords(cls, **settings: Any) -> TrainSettings:
-        """The settings from keywords; an unknown one is refused with the nearest known.
+    def from_keywords(
+        cls, given: Mapping[str, Any] | TrainSettings | None = None, /, **settings: Any
+    ) -> TrainSettings:
+        """The settings from a dictionary, keywords or both; an unknown one is refused with the nearest known.
+
+        A keyword goes before the dictionary's value. Numbers of numpy are taken as the plain ones they are.
 
         >>> TrainSettings.from_keywords(learning_rate=1e-3, epoch=3)
         Traceback (most recent call last):
@@ -119,10 +128,11 @@ class TrainSettings:
         workbook.core.errors.WorkbookError: unknown setting 'learning_rate'; did you mean 'lr'?
         """
         known = [field.name for field in fields(cls)]
+        settings = dict(given.as_dict() if isinstance(given, TrainSettings) else given or {}) | settings
         for name in settings:
             if name not in known:
                 raise WorkbookError(f"unknown setting {name!r}; {_nearest(name, known)}")
-        return cls(**settings)
+        return cls(**{k: v.item() if isinstance(v, np.generic) else v for k, v in settings.items()})
 
 
 # What the same thing is called elsewhere.

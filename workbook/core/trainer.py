@@ -40,12 +40,13 @@ class Trainer:
     Args:
         name: of the run; its folder is `<root>/<name>`.
         root: where runs are kept.
+        settings: a dictionary of hyperparameters, or a `TrainSettings`.
         existing: what `fit` does when the run is there already: `"continue"` it if its configuration is
             the same and refuse otherwise, `"restart"` it, or `"accept"` that the configuration differs and
             go on.
         notes: what else makes the run what it is, as plain values for config.json; compared when it is
             continued.
-        settings: hyperparameters, see `TrainSettings`; as keywords or `**dictionary`.
+        keywords: hyperparameters by their names, see `TrainSettings`; they go before the dictionary's.
 
     Attributes:
         finished: whether the last `fit` came to its end; False after an interrupt.
@@ -62,12 +63,13 @@ class Trainer:
         self,
         name: str,
         root: str | Path = "runs",
+        settings: Mapping[str, Any] | TrainSettings | None = None,
         *,
         existing: str = "continue",
         notes: Mapping[str, Any] | None = None,
-        **settings: Any,
+        **keywords: Any,
     ) -> None:
-        self.settings = TrainSettings.from_keywords(**settings)
+        self.settings = TrainSettings.from_keywords(settings, **keywords)
         self.existing, self.notes = existing, dict(notes or {})
         self.finished = False
         self._runs = RunFolder(root, name)
