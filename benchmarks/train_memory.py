@@ -66,7 +66,7 @@ def main() -> None:
             f"Growth from the second epoch to the last: {view.mib[-1] - view.mib[1]:+.1f} MiB\n", flush=True
         )
 
-        waits, writes, work, save = [], [], [], Run.save
+        waits, writes, work, all_work, save = [], [], [], [], Run.save
 
         def timed(self, best=None, keep=False):
             began, processor = time.perf_counter(), time.process_time()
@@ -75,6 +75,7 @@ def main() -> None:
             work.append(time.process_time() - processor)
             self.folder.wait()
             writes.append(time.perf_counter() - began)
+            all_work.append(time.process_time() - processor)
 
         Run.save = timed
         model = MyConvNeXt("convnext_tiny", pretrained=False)
@@ -82,11 +83,11 @@ def main() -> None:
         trainer.fit(model, data(12, 64), view=SilentView())
         millions = sum(p.numel() for p in model.parameters()) / 1e6
         print(f"Load {os.getloadavg()[0]:.1f}.\n")
-        print(
-            "| checkpoint of | training waits, s | of it processor, s | written after, s |\n|---|---|---|---|"
-        )
-        wait, cost, write = (statistics.median(times) for times in (waits, work, writes))
-        print(f"| {millions:.1f} M parameters | {wait:.2f} | {cost:.2f} | {write:.2f} |")
+        columns = ("training waits, s", "of it processor, s", "written after, s", "processor in all, s")
+        print(f"| checkpoint of | {' | '.join(columns)} |")
+        print("|---|---|---|---|---|")
+        cells = [f"{statistics.median(times):.2f}" for times in (waits, work, writes, all_work)]
+        print(f"| {millions:.1f} M parameters | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
