@@ -102,6 +102,13 @@ def test_a_pickle_is_never_executed(tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
+def test_others_may_read_a_checkpoint_where_they_may_read_other_files(tmp_path):
+    save_state(tmp_path / "state.pt", {"a": 1})
+    (tmp_path / "file").touch()
+    modes = {p.stat().st_mode for p in (save_checkpoint(tmp_path, nn.Linear(1, 1)), *tmp_path.iterdir())}
+    assert len(modes) == 1
+
+
 @pytest.mark.parametrize("kind", ["weights", "state", "json"])
 def test_a_file_that_outgrows_the_disk_is_told_and_the_old_one_stands(tmp_path, kind):
     write = {

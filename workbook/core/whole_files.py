@@ -39,6 +39,7 @@ def growing(target: PathLike) -> Iterator[Path]:
     part = part_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()  # with the permissions that files have here: a library's own might shut others out
         yield part
         with part.open("rb+") as opened:
             os.fsync(opened.fileno())
