@@ -76,6 +76,18 @@ def test_a_torn_or_changed_file_is_refused_by_name(tmp_path, where):
         read_weights(file)
 
 
+@pytest.mark.parametrize("where", [0.3, 0.5, 0.98])
+def test_a_state_with_a_changed_bit_is_refused_by_name(tmp_path, where):
+    file = tmp_path / "state.pt"
+    save_state(file, {"moments": torch.rand(4096), "epoch": 3})
+    assert read_state(file)["epoch"] == 3
+    content = bytearray(file.read_bytes())
+    content[int(len(content) * where)] ^= 0x04
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"state\.pt: is torn, or none of ours"):
+        read_state(file)
+
+
 def test_a_file_of_someone_else_is_read_without_our_checksum(tmp_path):
     from safetensors.torch import save_file
 
@@ -88,14 +100,14 @@ def test_a_pickle_is_never_executed(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "executed"),)
 
-    for name, write in (
-        ("torch", lambda f: torch.save({"a": Bomb()}, f)),
-        ("bare", lambda f: pickle.dump(Bomb(), f, protocol=2)),
+    for name, write, said in (
+        ("torch", lambda f: torch.save({"a": Bomb()}, f), "holds more than tensors"),
+        ("bare", lambda f: pickle.dump(Bomb(), f, protocol=2), "none of ours"),
     ):
         file = tmp_path / f"{name}.pt"
         with file.open("wb") as opened:
             write(opened)
-        with pytest.raises(CheckpointError, match="holds more than tensors"):
+        with pytest.raises(CheckpointError, match=rf"{name}\.pt: .*{said}"):
             read_state(file)
     with pytest.raises(CheckpointError, match="not safetensors"):
         load_checkpoint(tmp_path / "torch.pt", nn.Linear(1, 1))

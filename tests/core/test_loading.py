@@ -78,5 +78,5 @@ def test_an_error_in_a_worker_comes_through_as_it_is():
             raise DataError(f"{index}.png: is torn")
 
     for workers in (0, 1):
-        with pytest.raises(DataError, match=r"0\.png: is torn"):
+        with pytest.raises(DataError, match=r"^\d+\.png: is torn$"):
             list(read_batches(make_loader(Broken(), batch_size=2, workers=workers)))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from workbook.core.checkpoint import read_weights
+from workbook.core.checkpoint import read_weights, save_state
 from workbook.core.errors import CheckpointError, WorkbookError
 from workbook.core.run_folder import Progress, RunFolder, describe, differ
 
@@ -43,12 +43,45 @@ def test_killed_between_the_two_renamings_nothing_is_lost(tmp_path):
     assert folder.load().progress.epoch == 2
 
 
+@pytest.mark.parametrize("content", [{"epoch": 1}, {"optimizer": {}, "progress": {"steps": 3}}])
+def test_a_state_of_something_else_is_named_and_the_one_before_is_used(tmp_path, content):
+    folder = RunFolder(tmp_path, "run")
+    saved(folder, 1)
+    saved(folder, 2)
+    save_state(folder.path / "last" / "state.pt", content)
+    with pytest.warns(UserWarning, match=r"last.state\.pt: holds no state of a training .*previous, epoch 1"):
+        assert folder.load().progress.epoch == 1
+
+
+def test_weights_of_something_else_are_named_and_the_ones_before_are_used(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    saved(folder, 1)
+    saved(folder, 2)
+
+    def check(found):
+        if found.weights["n"] == 2:
+            raise CheckpointError(f"{found.file}: is of another model")
+
+    with pytest.warns(UserWarning, match=r"last.model\.safetensors: is of another .*previous, epoch 1"):
+        assert folder.load(check).progress.epoch == 1
+
+
+def test_what_a_kill_left_behind_is_cleared_away(tmp_path):
+    folder = RunFolder(tmp_path, "run")
+    saved(folder, 1, [[0.5, 1]], state(1), keep=True)
+    for place in ("best", "average"):
+        (folder.path / place / ".tmpA1b2C3").write_bytes(b"half of some weights")
+    folder.claim({}, "continue")
+    assert {p.name for p in (folder.path / "best").iterdir()} == {"model.safetensors"}
+    assert {p.name for p in (folder.path / "average").iterdir()} == {"epoch_0001.safetensors"}
+
+
 def test_writing_does_not_hold_the_training_up_and_its_failure_is_told(tmp_path, monkeypatch):
     import workbook.core.run_folder as module
 
     folder, gate, real = RunFolder(tmp_path, "run"), threading.Event(), module.save_checkpoint
     monkeypatch.setattr(module, "save_checkpoint", lambda *given: gate.wait(10) and real(*given))
-    folder.save(state(1), {}, Progress(epoch=1), None, False)  # would hang here if it waited
+    folder.save(state(1), {"optimizer": {}}, Progress(epoch=1), None, False)  # would hang here if it waited
     assert not (folder.path / "last").exists()
     gate.set()
     folder.wait()
@@ -67,7 +100,7 @@ def test_writing_does_not_hold_the_training_up_and_its_failure_is_told(tmp_path,
 
 def test_what_is_saved_is_the_progress_of_that_moment(tmp_path):
     folder, progress = RunFolder(tmp_path, "run"), Progress(epoch=1)
-    folder.save(state(1), {}, progress, None, False)
+    folder.save(state(1), {"optimizer": {}}, progress, None, False)
     progress.next_epoch({"epoch": 2})
     folder.wait()
     assert folder.load().progress == Progress(epoch=1)

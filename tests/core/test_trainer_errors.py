@@ -132,6 +132,13 @@ def test_a_configuration_that_cannot_be_read_is_named(tmp_path, content):
         Trainer.from_run(made.folder)
 
 
+def test_settings_of_another_version_are_refused_with_the_file(tmp_path):
+    made, _ = fit(tmp_path, epochs=1)
+    (made.folder / "config.json").write_text('{"settings": {"epochs": 1, "momentum": 0.9}}')
+    with pytest.raises(CheckpointError, match=r"config\.json: unknown setting 'momentum'"):
+        Trainer.from_run(made.folder)
+
+
 def test_weights_of_another_model_are_refused_by_name(tmp_path):
     fit(tmp_path, epochs=1)
     other = Segmenter(nn.Conv2d(3, 1, 3, padding=1), loss=nn.BCELoss())

@@ -70,6 +70,21 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_is_used(tmp_path):
         fit(tmp_path, epochs=3)
 
 
+@pytest.mark.parametrize("which", ["model.safetensors", "state.pt"])
+def test_a_file_of_another_model_is_named_and_the_one_before_is_used(tmp_path, which):
+    whole, _ = fit(tmp_path, epochs=3)
+    bits = {key: value.clone() for key, value in weights(whole.folder).items()}  # the file is overwritten
+    wide = Segmenter(
+        nn.Sequential(nn.Conv2d(3, 9, 3, padding=1), *list(small_model().net)[1:4], nn.Conv2d(9, 1, 1))
+    )
+    wide.net[1] = nn.BatchNorm2d(9)
+    other, _ = fit(tmp_path, wide, name="other", epochs=1)
+    (whole.folder / "last" / which).write_bytes((other.folder / "last" / which).read_bytes())
+    with pytest.warns(UserWarning, match=rf"last.{which}: is of another model.*previous, epoch 2"):
+        fit(tmp_path, small_model(4), epochs=3)
+    assert same(weights(whole.folder), bits)
+
+
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     import workbook.core.checkpoint as checkpoint
 

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -80,6 +81,15 @@ def fill_model(model: nn.Module, found: StateDict, file: PathLike) -> None:
     Raises:
         CheckpointError: they are of another model; names the file and what differs.
     """
+    model.load_state_dict(fitting(model, found, file))
+
+
+def fitting(model: nn.Module, found: StateDict, file: PathLike) -> StateDict:
+    """The weights that were found in a file under the names that they have in the model.
+
+    Raises:
+        CheckpointError: they are of another model; names the file and what differs.
+    """
     wanted = model.state_dict()
     if not found.keys() & wanted.keys():
         found = _renamed(found, wanted)
@@ -93,7 +103,7 @@ def fill_model(model: nn.Module, found: StateDict, file: PathLike) -> None:
     if trouble:
         more = f" and {len(trouble) - 3} more" if len(trouble) > 3 else ""
         raise CheckpointError(f"{file}: is of another model: {', '.join(trouble[:3])}{more}")
-    model.load_state_dict(found)
+    return found
 
 
 def find_weights(path: PathLike) -> Path:
@@ -150,15 +160,18 @@ def read_state(file: PathLike) -> dict[str, Any]:
     """A `state.pt`: tensors and plain values only, nothing is executed.
 
     Raises:
-        CheckpointError: the file is torn, or holds more than tensors and plain values.
+        CheckpointError: the file is torn or changed, or holds more than tensors and plain values.
     """
     try:
+        with zipfile.ZipFile(file) as archive:  # has a checksum for each member, which torch does not look at
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile("its bytes have changed since they were written")
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{file}: holds more than tensors and plain values") from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise CheckpointError(
-            f"{file}: is torn, or holds more than tensors and plain values ({reason})"
-        ) from error
+        raise CheckpointError(f"{file}: is torn, or none of ours ({reason})") from error
     if not isinstance(state, dict):
         raise CheckpointError(f"{file}: holds a {type(state).__name__}, no training state")
     return state

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
 
 from workbook.core.batch import collate as collate_samples
-from workbook.core.errors import DataError
+from workbook.core.errors import DataError, WorkbookError
 from workbook.core.sampling import EpochSampler, Seeded
 
 
@@ -83,6 +83,7 @@ def read_batches(loader: DataLoader[Any]) -> Iterator[Any]:
 
     Raises:
         DataError: a worker was killed or crashed.
+        WorkbookError: of the dataset, in its own words, from a worker too.
     """
     batches = iter(loader)
     while True:
@@ -90,6 +91,12 @@ def read_batches(loader: DataLoader[Any]) -> Iterator[Any]:
             batch = next(batches)
         except StopIteration:
             return
+        except WorkbookError as error:
+            if not str(error).startswith("Caught "):
+                raise
+            # A worker's: torch has put a whole traceback into the words; the last line is what was said.
+            said = str(error).rstrip().splitlines()[-1].partition(": ")[2]
+            raise type(error)(said) from error
         except RuntimeError as error:
             if "DataLoader worker" not in str(error) or not isinstance(loader.dataset, Seeded):
                 raise

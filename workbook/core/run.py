@@ -13,9 +13,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchmetrics import Metric, MetricCollection
 
-from workbook.core.checkpoint import StateDict, fill_model
+from workbook.core.checkpoint import StateDict, fill_model, fitting
 from workbook.core.devices import loader_workers, make_accelerator
-from workbook.core.errors import DataError, ModelError, WorkbookError
+from workbook.core.errors import CheckpointError, DataError, ModelError, WorkbookError
 from workbook.core.loading import make_loader
 from workbook.core.logs import Logs, fingerprint, write_environment
 from workbook.core.memory import PeakMemory
@@ -174,7 +174,7 @@ def start_run(
     def opened() -> Saved | None:
         folder.claim(config | ({"notes": dict(notes)} if notes else {}), existing)
         write_environment(folder.path, device, accelerator.num_processes, trained, tested)
-        return folder.load()
+        return folder.load(lambda saved: _check_saved(net, saved))
 
     saved = from_main(accelerator, opened)
 
@@ -214,6 +214,22 @@ def start_run(
     rows, part = list(run.progress.rows), run.progress.batch / len(sampler)
     run.view.start(RunInfo(folder.path.name, settings.epochs, run.steps, column, higher, rows, part))
     return run
+
+
+def _check_saved(net: nn.Module, saved: Saved) -> None:
+    """See that a checkpoint is of this model.
+
+    Raises:
+        CheckpointError: it is not; names the file and what differs.
+    """
+    fitting(net, saved.weights, saved.file)
+    for name, parameter in net.named_parameters():
+        for moment in saved.state["optimizer"].get(name, {}).values():
+            if isinstance(moment, torch.Tensor) and moment.ndim and moment.shape != parameter.shape:
+                raise CheckpointError(
+                    f"{saved.file.with_name('state.pt')}: is of another model: the moments of {name} are "
+                    f"{tuple(moment.shape)}, not {tuple(parameter.shape)}"
+                )
 
 
 def _called(given: Any) -> str:

@@ -128,6 +128,9 @@ class RunFolder:
         if existing == "restart":
             for name in ("last", "last.part", "previous", "best", "average", "tensorboard"):
                 shutil.rmtree(self.path / name, ignore_errors=True)
+        for name in ("best", "average"):  # what safetensors leaves behind when it is killed
+            for stray in (self.path / name).glob(".tmp*"):
+                stray.unlink()
         last, part = self.path / "last", self.path / "last.part"
         if not last.is_dir() and (part / "state.pt").is_file():
             part.replace(last)  # state.pt is written last, so it is whole: killed just before its renaming
@@ -137,25 +140,29 @@ class RunFolder:
         """Whether there is a checkpoint, whole or torn."""
         return any((self.path / name).is_dir() for name in ("last", "last.part", "previous"))
 
-    def load(self) -> Saved | None:
-        """The newest whole checkpoint; None where there is none yet. A torn one is named in a warning.
+    def load(self, check: Callable[[Saved], None] | None = None) -> Saved | None:
+        """The newest whole checkpoint; None where there is none yet. Another one is named in a warning.
+
+        Args:
+            check: raises a CheckpointError about one that is whole, but of something else.
 
         Raises:
-            CheckpointError: there are checkpoints, and all of them are torn.
+            CheckpointError: there are checkpoints, and all of them are torn or of something else.
         """
         torn: list[Exception] = []
         for folder in (self.path / "last", self.path / "previous"):
             if not folder.is_dir():
                 continue
             try:
-                weights, state = read_weights(folder / WEIGHTS), read_state(folder / "state.pt")
-                progress = Progress(**state.pop("progress"))
-            except (CheckpointError, KeyError, TypeError) as error:
+                saved = _read(folder)
+                if check is not None:
+                    check(saved)
+            except CheckpointError as error:
                 torn.append(error)
                 continue
             for trouble in torn:
-                warnings.warn(f"{trouble}; went on from {folder}, epoch {progress.epoch}", stacklevel=6)
-            return Saved(folder / WEIGHTS, weights, state, progress)
+                warnings.warn(f"{trouble}; went on from {folder}, epoch {saved.progress.epoch}", stacklevel=6)
+            return saved
         if torn:
             raise CheckpointError(
                 f"{torn[0]}; no other one is there: existing='restart' trains anew"
@@ -254,6 +261,16 @@ class RunFolder:
         # Not a daemon: Python waits for it at its exit, so that a checkpoint is not lost.
         self._writing = threading.Thread(target=run, name="checkpoint")
         self._writing.start()
+
+
+def _read(folder: Path) -> Saved:
+    weights, file = read_weights(folder / WEIGHTS), folder / "state.pt"
+    state = read_state(file)
+    try:
+        progress, _ = Progress(**state.pop("progress")), state["optimizer"]
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{file}: holds no state of a training ({error} is not there)") from error
+    return Saved(folder / WEIGHTS, weights, state, progress)
 
 
 def _read_config(file: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from workbook.core.batch import prepare_batch
-from workbook.core.errors import CheckpointError, DataError, ModelError
+from workbook.core.errors import CheckpointError, DataError, ModelError, WorkbookError
 from workbook.core.interrupt import interrupts_noted
 from workbook.core.loading import read_batches
 from workbook.core.memory import memory_advice
@@ -88,7 +88,10 @@ class Trainer:
             settings, notes = config["settings"], config.get("notes")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{file}: cannot be read ({error}); give the folder of a run") from error
-        return cls(file.parent.name, file.parent.parent, notes=notes, **settings)
+        try:
+            return cls(file.parent.name, file.parent.parent, settings, notes=notes)
+        except WorkbookError as error:
+            raise CheckpointError(f"{file}: {error}; was it written by another version?") from error
 
     @property
     def folder(self) -> Path:

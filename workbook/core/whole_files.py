@@ -39,8 +39,10 @@ def growing(target: PathLike) -> Iterator[Path]:
     part = part_of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()  # with the permissions that files have here: a library's own might shut others out
+        part.touch()
+        mode = part.stat().st_mode
         yield part
+        part.chmod(mode)  # what files have here: a library's own file may shut others out
         with part.open("rb+") as opened:
             os.fsync(opened.fileno())
         part.replace(target)
