@@ -43,7 +43,9 @@ def test_killed_between_the_two_renamings_nothing_is_lost(tmp_path):
     assert folder.load().progress.epoch == 2
 
 
-@pytest.mark.parametrize("content", [{"epoch": 1}, {"optimizer": {}, "progress": {"steps": 3}}])
+@pytest.mark.parametrize(
+    "content", [{"epoch": 1}, {"optimizer": {}, "progress": {"steps": 3}}, {"progress": {}}]
+)
 def test_a_state_of_something_else_is_named_and_the_one_before_is_used(tmp_path, content):
     folder = RunFolder(tmp_path, "run")
     saved(folder, 1)

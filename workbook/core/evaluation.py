@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbook.core.checkpoint import told
 from workbook.core.errors import WorkbookError
+from workbook.core.event_file import EventFile
 from workbook.core.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -118,12 +120,12 @@ def write_curves(folder: str | os.PathLike[str], table: pd.DataFrame) -> None:
     A checkpoint's step is the last number in its name, else its place in the list.
 
     Raises:
-        WorkbookError: TensorBoard is not installed.
+        WorkbookError: TensorBoard is not installed, or the folder cannot be written.
     """
     import re
 
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        from tensorboard.compat.proto.summary_pb2 import Summary
     except ImportError as error:
         raise WorkbookError(
             "TensorBoard is not installed, so there are no curves: pip install tensorboard"
@@ -132,11 +134,11 @@ def write_curves(folder: str | os.PathLike[str], table: pd.DataFrame) -> None:
     numbers = [re.findall(r"\d+", name) for name in names]
     numbered = all(numbers) and len({int(found[-1]) for found in numbers}) == len(names)
     steps = {name: int(numbers[i][-1]) if numbered else i for i, name in enumerate(names)}
-    writer = SummaryWriter(str(folder))
-    for row in table.to_dict("records"):
-        kind = [] if row["kind"] == "all" else [row["kind"]]
-        protocol = [row["protocol"]] if row.get("protocol") else []
-        tag = "/".join([row["dataset"], *kind, *protocol, row["score"]]).replace(" ", "_")
-        if row["value"] == row["value"]:
-            writer.add_scalar(tag, row["value"], steps[row["checkpoint"]])
-    writer.close()
+    with told(folder), closing(EventFile(Path(folder))) as events:
+        for row in table.to_dict("records"):
+            kind = [] if row["kind"] == "all" else [row["kind"]]
+            protocol = [row["protocol"]] if row.get("protocol") else []
+            tag = "/".join([row["dataset"], *kind, *protocol, row["score"]]).replace(" ", "_")
+            if row["value"] == row["value"]:
+                made = [Summary.Value(tag=tag, simple_value=row["value"])]
+                events.add(Summary(value=made), steps[row["checkpoint"]])
