@@ -133,6 +133,7 @@ def test_the_command(mine, monkeypatch, capsys):
 
 
 def test_the_model_is_registered_and_keeps_the_interface(tmp_path, monkeypatch):
+    list(MODELS)  # the library's own models come in now, not into the copy, with which they would be gone
     monkeypatch.setattr(MODELS, "_classes", dict(MODELS._classes))
     lay_out(tmp_path / "mine")
     assert load_model_file(tmp_path / "mine/my_model.py") == ["MyOwnModel"]

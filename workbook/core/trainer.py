@@ -154,6 +154,8 @@ class Trainer:
     def resume(self, *given: Any, **named: Any) -> pd.DataFrame:
         """Go on exactly where the run was left; what `fit` takes need be given only to a new trainer.
 
+        On machines that do not see the run's folder call `fit`, which goes on as well.
+
         Raises:
             CheckpointError: there is nothing to go on from, or nothing to go on with.
         """
