@@ -1,3 +1,4 @@
+import io
 import os
 import pickle
 
@@ -74,6 +75,25 @@ def test_a_torn_or_changed_file_is_refused_by_name(tmp_path, where):
     file.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"model\.safetensors: .*use another checkpoint"):
         read_weights(file)
+
+
+def test_what_the_system_takes_piece_by_piece_is_written_wholly(tmp_path, monkeypatch):
+    class Slow(io.FileIO):
+        def write(self, content):
+            return super().write(memoryview(content)[:1000])
+
+    def opened(path, mode="r", buffering=-1):
+        raw = Slow(path, "w")
+        return raw if buffering == 0 else io.BufferedWriter(raw)
+
+    values, real = torch.rand(10_000), type(tmp_path).open
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "pathlib.Path.open",
+            lambda path, mode="r", *more, **how: (opened if mode == "wb" else real)(path, mode, *more, **how),
+        )
+        save_state(tmp_path / "state.pt", {"values": values})
+    assert read_state(tmp_path / "state.pt")["values"].equal(values)
 
 
 @pytest.mark.parametrize("where", [0.3, 0.5, 0.98])

@@ -183,8 +183,9 @@ def save_state(file: PathLike, state: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: it cannot be written; the old content stands.
     """
-    # Unbuffered: of tensors a buffer is one copy more. By name torch would not say why it cannot write.
-    with told(file), growing(file) as part, part.open("wb", buffering=0) as opened:
+    # By its name alone torch would not say why it cannot write. A file of Python's writes on where the system
+    # took but a part, which torch does not look at; tensors pass its buffer by.
+    with told(file), growing(file) as part, part.open("wb") as opened:
         torch.save(dict(state), opened)
 
 

@@ -42,7 +42,8 @@ def growing(target: PathLike) -> Iterator[Path]:
         part.touch()
         mode = part.stat().st_mode
         yield part
-        part.chmod(mode)  # what files have here: a library's own file may shut others out
+        with suppress(OSError):  # a file system without permissions has none to keep
+            part.chmod(mode)  # what files have here: a library's own file may shut others out
         with part.open("rb+") as opened:
             os.fsync(opened.fileno())
         part.replace(target)
