@@ -179,3 +179,9 @@ def test_top_mean_leaves_padding_out_image_by_image():
 
 def test_top_mean_of_an_image_without_a_real_pixel_is_zero():
     assert top_mean(torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)).item() == 0
+
+
+@pytest.mark.parametrize("net", [nn.Conv2d, lambda image: image])
+def test_what_is_no_network_is_refused(net):
+    with pytest.raises(ModelError, match=r"is no nn\.Module; give a network that is made"):
+        Segmenter(net)

@@ -76,6 +76,10 @@ class Segmenter(nn.Module):
         self, net: nn.Module, loss: Callable[..., Any] | None = None, activation: Activation = "sigmoid"
     ) -> None:
         super().__init__()
+        if not isinstance(net, nn.Module):
+            raise ModelError(
+                f"Segmenter({net!r}): is no nn.Module; give a network that is made, not its class"
+            )
         if isinstance(activation, str) and activation not in ACTIVATIONS:
             raise ModelError(
                 f"activation {activation!r} is unknown; use 'sigmoid', 'softmax', a function or None"
