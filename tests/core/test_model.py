@@ -118,6 +118,8 @@ def test_a_wrong_map_is_named_with_its_fix(batch, change, message):
         ({"backward_loss": lambda p: p}, r"backward_loss is float32 \(2, 1, 6, 8\), not a scalar"),
         ({"backward_loss": lambda p: (p > 0.5).float().mean()}, "backward_loss has no gradient"),
         ({"visual_loss": lambda p: {"a": p}}, r"visual_loss\['a'\] is float32"),
+        ({"visual_loss": lambda p: p.mean()}, r"visual_loss is float32 \(\), not a dictionary; return"),
+        ({"visual_image": lambda p: p}, r"visual_image is float32 \(2, 1, 6, 8\), not a dictionary; return"),
         ({"visual_image": lambda p: {"a": p[0]}}, r"visual_image\['a'\] is float32 \(1, 6, 8\)"),
         ({"visual_image": lambda p: {"a": p.expand(2, 4, 6, 8)}}, r"not \(B, 1 or 3, H, W\)"),
     ],

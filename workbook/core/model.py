@@ -136,9 +136,9 @@ def check_output(output: Any, batch: Mapping[str, Any], model: str) -> dict[str,
         )
     else:
         result["backward_loss"] = _scalar(result["backward_loss"], "backward_loss", model)
-    losses = result.get("visual_loss") or {}
+    losses = _named(result, "visual_loss", "scalar", model)
     result["visual_loss"] = {k: _scalar(v, f"visual_loss[{k!r}]", model) for k, v in losses.items()}
-    result["visual_image"] = dict(result.get("visual_image") or {})
+    result["visual_image"] = _named(result, "visual_image", "picture", model)
     for key, picture in result["visual_image"].items():
         if not isinstance(picture, torch.Tensor) or picture.ndim != 4 or picture.shape[1] not in (1, 3):
             raise ModelError(f"{model}: visual_image[{key!r}] is {_describe(picture)}, not (B, 1 or 3, H, W)")
@@ -204,6 +204,13 @@ def _pred_label(pred: Any, count: int, model: str) -> torch.Tensor:
             )
         return pred.reshape(-1).expand(count).float()
     raise ModelError(f"{model}: pred_label is {_describe(pred)}, not ({count},); one probability an image")
+
+
+def _named(output: Mapping[str, Any], key: str, what: str, model: str) -> dict[str, Any]:
+    found = output.get(key, {})
+    if not isinstance(found, Mapping):
+        raise ModelError(f'{model}: {key} is {_describe(found)}, not a dictionary; return {{"name": {what}}}')
+    return dict(found)
 
 
 def _scalar(value: Any, name: str, model: str) -> torch.Tensor:
