@@ -13,6 +13,7 @@ from torchmetrics import Metric, MetricCollection
 from workbook.core.curve_metrics import BestPixelF1, PixelAUC
 from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.image_metrics import ImageAccuracy, ImageAUC, ImageF1
+from workbook.core.metric_factories import warn_of_lost_subclass
 from workbook.core.naming import snake_case
 from workbook.core.pixel_metrics import FalseAlarmRate, PixelAccuracy, PixelF1, PixelIoU
 
@@ -77,6 +78,7 @@ def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     for metric in listed_metrics(metrics):
         for name, member in _members(metric):
+            warn_of_lost_subclass(member)
             if name in found:
                 raise WorkbookError(f"two metrics are called {name}; give one another: metric.name = 'other'")
             found[name] = member
@@ -123,8 +125,9 @@ def update_metric(
     """Feed a metric what its `update` names, from a model's outputs and from the batch.
 
     `preds` and `target` are `pred_mask` and `mask`, so that any binary metric of torchmetrics works, and any
-    subclass of one. Those of torchmetrics' classification ask for integers, and get the mask cut at 0.5 (so
-    does a collection with one of them in it).
+    subclass of one (of `BinaryJaccardIndex`, say; `JaccardIndex` is a factory that drops its subclasses, of
+    which `named_metrics` warns). Those of torchmetrics' classification ask for integers, and get the mask cut
+    at 0.5 (so does a collection with one of them in it).
 
     Args:
         metric: any torchmetrics.Metric.
