@@ -93,6 +93,8 @@ def test_names_are_told_apart_across_collections():
 def test_what_is_no_metric_is_refused():
     with pytest.raises(WorkbookError, match="metrics holds 'pixel_f1'; give torchmetrics"):
         listed_metrics(["pixel_f1"])
+    with pytest.raises(WorkbookError, match="metrics holds 'pixel_f1'; give torchmetrics"):
+        listed_metrics("pixel_f1")
 
 
 def test_values_are_one_number_each():

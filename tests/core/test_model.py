@@ -181,8 +181,14 @@ def test_values_are_checked_when_asked_for(batch, changes, message):
         ),
         ("mask", torch.full((2, 1, 6, 8), float("nan")), "mask: values from nan"),
         ("label", torch.tensor([0, 1]), r"label: int64 \(2,\), not float \(2,\)"),
-        ("label", torch.zeros(2, 1), r"label: float32 \(2, 1\)"),
-        ("edge_mask", torch.zeros(2, 1, 6, 6), "edge_mask"),
+        (
+            "label",
+            torch.zeros(2, 1),
+            r"label: float32 \(2, 1\), not float \(2,\); let .* one number an image",
+        ),
+        ("label", torch.full((2,), 2.0), r"label: values from 2 to 2, .*; 1 is tampered and 0 authentic"),
+        ("mask", torch.zeros(2, 3, 6, 8), r"mask: float32 \(2, 3, 6, 8\), .* one channel, \(1, H, W\)"),
+        ("edge_mask", torch.zeros(2, 1, 6, 6), "edge_mask: .* give it the image's size"),
         ("shape_mask", torch.full((2, 1, 6, 8), -1.0), "shape_mask: values"),
     ],
 )

@@ -154,6 +154,8 @@ def read_state(file: PathLike) -> dict[str, Any]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        if isinstance(error, pickle.UnpicklingError):  # torch's words tell how to execute it all the same
+            reason = "a pickle of something else"
         raise CheckpointError(
             f"{file}: is torn, or holds more than tensors and plain values ({reason})"
         ) from error

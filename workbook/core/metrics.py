@@ -55,7 +55,7 @@ def listed_metrics(metrics: Metrics) -> list[Metric | MetricCollection]:
     Raises:
         WorkbookError: something else than metrics.
     """
-    listed = [metrics] if isinstance(metrics, Metric | MetricCollection) else list(metrics)
+    listed = [metrics] if isinstance(metrics, Metric | MetricCollection | str) else list(metrics)
     for metric in listed:
         if not isinstance(metric, Metric | MetricCollection):
             raise WorkbookError(f"metrics holds {metric!r}; give torchmetrics: [PixelF1(), ImageAUC()]")

@@ -98,14 +98,22 @@ def check_batch(batch: Mapping[str, Any], *, values: bool = True) -> None:
         if field is None:
             continue
         if tuple(field.shape) != shape or not field.is_floating_point():
-            raise ModelError(
-                f"{name}: {_describe(field)}, not float {shape}; pass the batch through prepare_batch"
-            )
+            raise ModelError(f"{name}: {_describe(field)}, not float {shape}; {_truth_hint(field, shape)}")
         if values and len(field) and not bool(((field >= 0) & (field <= 1)).all()):  # NaN fails both
+            fix = "1 is tampered and 0 authentic" if name == "label" else "divide a 0/255 mask by 255"
             raise ModelError(
-                f"{name}: values from {field.min():.4g} to {field.max():.4g}, not in [0, 1]; "
-                "divide a 0/255 mask by 255"
+                f"{name}: values from {field.min():.4g} to {field.max():.4g}, not in [0, 1]; {fix}"
             )
+
+
+def _truth_hint(field: torch.Tensor, shape: tuple[int, ...]) -> str:
+    if not field.is_floating_point() or field.ndim == 3:
+        return "pass the batch through prepare_batch"
+    if len(shape) == 1:
+        return "let the dataset give one number an image"
+    if field.ndim == 4 and field.shape[1] != 1:
+        return "let the dataset give one channel, (1, H, W)"
+    return "let the dataset give it the image's size"
 
 
 def check_output(output: Any, batch: Mapping[str, Any], model: str) -> dict[str, Any]:
