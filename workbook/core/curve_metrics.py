@@ -92,11 +92,10 @@ class PixelAUC(PixelScore):
     def _pool(self, rows: Tensor) -> float:
         if self._tampered(rows).sum() == 0:
             return self._formula(rows.sum(0, keepdim=True)).item()
+        levels: tuple[Tensor, ...] = self.levels.cpu().unbind()
         if self.exact:
             keys = torch.cat(self.pixels) if isinstance(self.pixels, list) else self.pixels
             levels = score_curves.sorted_levels(keys.cpu())
-        else:
-            levels = self.levels.cpu().unbind()
         # in double: the pairs of many images outgrow an int64
         return score_curves.auc_of_ranks(*score_curves.ranks(*(level.double() for level in levels))).item()
 

@@ -42,7 +42,7 @@ class Score(Metric):
 
     def __init__(self, *, threshold: float = 0.5, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(threshold, Real) or not 0 <= threshold < 1:
+        if not isinstance(threshold, float | int | Real) or not 0 <= threshold < 1:
             raise WorkbookError(f"{type(self).__name__}: threshold is {threshold!r}; give 0 up to below 1")
         self.threshold = float(threshold)
         self.name = name or snake_case(type(self).__name__)
