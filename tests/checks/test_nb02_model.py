@@ -163,7 +163,7 @@ def test_the_reference_passes_its_own_check(exercise):
         (check.soft_iou, lambda p, t: 1 - p * t, "'loss'"),
         (check.wrap, lambda net: net, "ModelError"),
         (check.wrap, lambda net: net.forward, "a method, not an nn.Module"),
-        (check.wrap, lambda net: Segmenter(net, activation="softmax"), "resize the prediction"),
+        (check.wrap, lambda net: Segmenter(net, activation="softmax"), "enlarge it in the net"),
         (check.overfit, lambda *case: [], "0 values where"),
     ],
 )

@@ -79,6 +79,8 @@ def test_the_draw_is_torchs_global_generator(folder):
         ("[]", "at least one dataset"),
         ('[["ManiDatset", "mani"]]', "did you mean ManiDataset"),
         ('[["ManiDataset"]]', r"write \[class name, path\]"),
+        ('[["ManiDatset", "mani"]]', r"balanced\.json: ManiDatset is no dataset class"),
+        ("[3]", r"balanced\.json: 3 is not a part of a balanced dataset"),
         ('[["ManiDataset", "nowhere"]]', "has no folder Tp"),
     ],
 )
@@ -108,3 +110,21 @@ def test_options_and_numbers_that_make_no_sense_are_refused(folder):
         BalancedDataset(parts, size=4)
     with pytest.raises(WorkbookError, match="samples_per_dataset is 0"):
         BalancedDataset(parts, samples_per_dataset=0)
+    with pytest.raises(WorkbookError, match=r"samples_per_dataset is 2\.5"):
+        BalancedDataset(parts, samples_per_dataset=2.5)
+    with pytest.raises(WorkbookError, match="got a JsonDataset; give a spec's file, or a list"):
+        BalancedDataset(parts[0])
+    for listed in ([str(folder)], [*parts, ["JsonDataset", str(folder / "list.json")]]):
+        with pytest.raises(DataError, match=r"not a part of a balanced dataset; write \[class name, path\]"):
+            BalancedDataset(listed)
+
+
+def test_lists_of_a_spec_may_be_allowed_to_leave_their_folder(folder):
+    inner = folder / "inner"
+    inner.mkdir()
+    image = next(path for path in folder.rglob("*.png"))
+    (inner / "list.json").write_text(json.dumps([[f"../{image.relative_to(folder)}", "Negative"]]))
+    spec = [["ManiDataset", str(folder / "mani")], ["JsonDataset", str(inner / "list.json")]]
+    with pytest.raises(DataError, match="allow_outside=True"):
+        BalancedDataset(spec)
+    assert len(BalancedDataset(spec, samples_per_dataset=1, allow_outside=True)) == 2

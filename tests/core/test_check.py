@@ -150,6 +150,25 @@ class Peeks(Net):
         return output
 
 
+class Multiplies(Net):
+    """As above, but a truth of 1 all over would not show it."""
+
+    def forward(self, image, mask=None):
+        output = super().forward(image, mask)
+        if mask is not None:
+            output["pred_mask"] = output["pred_mask"] * mask
+        return output
+
+
+class PeeksAtTheLabel(Net):
+    def forward(self, image, mask=None, label=None):
+        output = super().forward(image, mask)
+        output["pred_label"] = output["pred_mask"].amax(dim=(1, 2, 3)).detach()
+        if label is not None:
+            output["pred_label"] = output["pred_label"] * label
+        return output
+
+
 class Misspelt(Net):
     def forward(self, image, mask=None, lable=None):
         return super().forward(image, mask)
@@ -171,6 +190,8 @@ class NanInEvaluation(Net):
         (Frozen, "has no parameter to train"),
         (NeedsDct, "forward needs 'dct'.*post_func"),
         (Peeks, "pred_mask changes with the truth"),
+        (Multiplies, "pred_mask changes with the truth"),
+        (PeeksAtTheLabel, "pred_label changes with the truth"),
         (Misspelt, "forward's 'lable' is no field of the data; did you mean 'label'"),
         (NanInEvaluation, "pred_mask has NaN"),
         (lambda: nn.Conv2d(3, 1, 1), "wrap it: Segmenter"),

@@ -1,6 +1,7 @@
 """PixelAUC and the F1 at the best threshold."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -52,6 +53,39 @@ def test_pooled_auc_is_scikit_learns_of_all_pixels(empty):
     counted[0] &= empty != "skip"  # skipping leaves all pixels of the image out
     assert value == pytest.approx(roc_auc_score(mask[counted], pred[counted]), abs=1e-4)
     assert metric.skipped == (empty == "skip")
+
+
+def test_pooled_auc_says_where_its_levels_are_too_coarse_and_exact_sorts_all_pixels():
+    torch.manual_seed(4)
+    mask = (torch.rand(3, 1, 32, 32) < 0.3).float()
+    mask[0] = 0
+    real = (torch.rand(mask.shape) < 0.8).float()
+    pred = 0.5 + 1e-3 * (torch.randn(mask.shape) + mask).tanh()  # as of an untrained model
+    for empty, some in (("skip", slice(1, None)), ("one", slice(None))):
+        inside = real[some] > 0
+        expected = roc_auc_score(mask[some][inside], pred[some][inside])
+        with pytest.warns(
+            UserWarning, match=r"pixel_auc: may be off by up to .*exact=True sorts them"
+        ) as told:
+            counted = score(PixelAUC("pooled", empty=empty), pred, mask, real)
+        most = float(str(told[0].message).split("up to ")[1].split(":")[0])
+        assert 1e-2 < abs(counted - expected) < 1.1 * most
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            metric = PixelAUC("pooled", empty=empty, exact=True)
+            assert score(metric, pred, mask, real) == pytest.approx(expected, abs=1e-12)
+        metric.reset()
+        assert metric.pixels == []
+
+
+def test_pooled_auc_of_many_pixels_over_many_levels_needs_no_warning():
+    torch.manual_seed(4)
+    mask = (torch.rand(4, 1, 128, 128) < 0.3).float()
+    pred = torch.sigmoid(2 * torch.randn(mask.shape) + mask)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        value = score(PixelAUC("pooled"), pred, mask)
+    assert value == pytest.approx(roc_auc_score(mask.flatten(), pred.flatten()), abs=1e-4)
 
 
 def test_an_authentic_image_is_skipped_or_judged_by_what_is_marked():

@@ -22,7 +22,7 @@ def test_sizes_are_read_as_height_and_width(size, expected):
     assert read_size(size) == expected
 
 
-@pytest.mark.parametrize("size", [0, -1, (4,), (4, 0), (4, 5, 6), (4.0, 5), True])
+@pytest.mark.parametrize("size", [0, -1, (4,), (4, 0), (4, 5, 6), (4.0, 5), True, 4.0, "4"])
 def test_an_impossible_size_is_refused(size):
     with pytest.raises(WorkbookError, match="size is"):
         read_size(size)

@@ -72,6 +72,14 @@ def test_what_cannot_be_numbered_or_is_empty_is_refused():
         make_loader(DataLoader(Draws(), batch_size=20, drop_last=True), batch_size=1)
 
 
+def test_a_path_is_sent_to_a_dataset(tmp_path):
+    for path in (tmp_path, str(tmp_path)):
+        with pytest.raises(
+            DataError, match=r"is a path; give a dataset: ManiDataset\(folder\) or JsonDataset"
+        ):
+            make_loader(path, batch_size=2)
+
+
 def test_an_error_in_a_worker_comes_through_as_it_is():
     class Broken(Draws):
         def __getitem__(self, index):

@@ -142,8 +142,13 @@ def test_wrong_fields_are_refused(loss, preds, target, error, says):
         loss(preds, target)
 
 
+def test_a_channel_too_few_is_told_from_another_size():
+    with pytest.raises(ModelError, match=r"give both as \(B, 1, H, W\)"):
+        BCE()(torch.rand(2, 1, 4, 4), torch.ones(2, 4, 4))
+
+
 def test_padding_of_another_shape_is_refused():
-    with pytest.raises(DataError, match="shape_mask"):
+    with pytest.raises(DataError, match="give each image one shape_mask"):
         BCE()(torch.rand(2, 1, 4, 4), torch.ones(2, 1, 4, 4), torch.ones(1, 1, 4, 4))
 
 
@@ -184,12 +189,33 @@ def test_a_weighted_sum_takes_losses_from_elsewhere():
     assert padded.item() == pytest.approx(((preds - target).abs() * real).mean().item())
 
 
+def test_a_loss_from_elsewhere_is_given_float32_too():
+    preds, target = batch()
+    loss = WeightedSum((torch.nn.BCELoss(), 1.0))
+    half = loss(preds.bfloat16(), target.bfloat16())
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(loss(preds.bfloat16().float(), target).item())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert loss(preds, target).item() == pytest.approx(F.binary_cross_entropy(preds, target).item())
+
+
 @pytest.mark.parametrize(
     "make",
-    [WeightedSum, lambda: Focal(gamma=-1), lambda: Focal(alpha=2), lambda: EdgeWeighted(edge_width=4)],
+    [
+        WeightedSum,
+        lambda: WeightedSum(BCE(), Dice()),
+        lambda: WeightedSum((1.0, BCE())),
+        lambda: WeightedSum((BCE, 1.0)),
+        lambda: WeightedSum((BCE(), float("nan"))),
+        lambda: WeightedSum((BCE(), "much")),
+        lambda: Focal(gamma=-1),
+        lambda: Focal(alpha=2),
+        lambda: EdgeWeighted(edge_width=4),
+        lambda: EdgeWeighted(edge_width=7.0),
+    ],
 )
 def test_wrong_settings_are_refused(make):
-    with pytest.raises(WorkbookError, match=r"give|was given"):
+    with pytest.raises(WorkbookError, match=r"give|was given|write"):
         make()
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from torchmetrics import JaccardIndex, Metric, MetricCollection
-from torchmetrics.classification import BinaryAUROC, BinaryF1Score, BinaryJaccardIndex
+from torchmetrics.classification import BinaryAUROC, BinaryF1Score, BinaryJaccardIndex, MulticlassJaccardIndex
+from torchmetrics.segmentation import DiceScore
 
 from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.metrics import (
@@ -92,6 +93,8 @@ def test_names_are_told_apart_across_collections():
 def test_what_is_no_metric_is_refused():
     with pytest.raises(WorkbookError, match="metrics holds 'pixel_f1'; give torchmetrics"):
         listed_metrics(["pixel_f1"])
+    with pytest.raises(WorkbookError, match="metrics holds 'pixel_f1'; give torchmetrics"):
+        listed_metrics("pixel_f1")
 
 
 def test_values_are_one_number_each():
@@ -128,6 +131,31 @@ def test_padding_reaches_the_metrics_that_ask_for_it():
     assert metric.compute().item() == 1
 
 
+def test_torchmetrics_segmentation_gets_what_it_counts():
+    ours, theirs = PixelF1(), DiceScore(num_classes=1)
+    for metric in (ours, theirs):
+        update_metric(metric, OUTPUTS, BATCH)
+    assert theirs.compute().item() == pytest.approx(ours.compute().item())  # of uncut maps it makes 1
+    with pytest.raises(WorkbookError, match="dice_score: takes predictions cut"):
+        update_metric(MetricCollection([BinaryAUROC(), DiceScore(num_classes=1)]), OUTPUTS, BATCH)
+    alone = MetricCollection([DiceScore(num_classes=1)])
+    update_metric(alone, OUTPUTS, BATCH)
+    assert alone.compute()["DiceScore"].item() == pytest.approx(ours.compute().item())
+
+
+def test_metrics_of_classes_are_refused_unless_they_make_the_classes_themselves():
+    class Prepared(MulticlassJaccardIndex):
+        def update(self, preds, target):
+            super().update((preds > 0.5).long(), target)
+
+    plain, prepared = MulticlassJaccardIndex(num_classes=2), Prepared(num_classes=2)
+    for metrics in (plain, MetricCollection([plain])):
+        with pytest.raises(WorkbookError, match="probability a pixel; take BinaryJaccardIndex"):
+            update_metric(metrics, OUTPUTS, BATCH)
+    update_metric(prepared, OUTPUTS, BATCH)
+    assert prepared.compute().item() == pytest.approx(1 / 3)  # of both classes
+
+
 def test_a_collection_is_fed_whole():
     collection = MetricCollection([PixelF1(), BinaryJaccardIndex(), MeanError()])
     update_metric(collection, OUTPUTS, BATCH)
@@ -146,7 +174,8 @@ def test_a_field_that_the_model_does_not_return():
 
 
 def test_a_field_that_the_batch_does_not_carry():
-    with pytest.raises(DataError, match=r"^image_auc needs label, which the batch does not carry \(mask\)"):
+    missing = r"^image_auc needs label, which the batch does not carry \(mask\); let the dataset give it"
+    with pytest.raises(DataError, match=missing):
         update_metric(ImageAUC(), OUTPUTS, {"mask": BATCH["mask"]})
 
     class Misspelt(MeanError):

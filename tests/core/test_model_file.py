@@ -110,6 +110,8 @@ def test_a_file_may_import_its_neighbours(tmp_path):
         ),
         ("from IMDLBenCo.modules import x\n", "ModuleNotFoundError: No module named 'IMDLBenCo.modules'"),
         ("def f(:\n", r"SyntaxError: .*line 1"),
+        ("raise ValueError('one\\n  two')\n", "line 1: ValueError: one two; mend the file$"),
+        ("assert False\n", "line 1: AssertionError; mend the file$"),
         ("import sys\nsys.exit(2)\n", "line 2: SystemExit: 2"),
         ("x = 1\n", "registers no model; put @register_model above the class"),
     ],

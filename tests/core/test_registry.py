@@ -48,6 +48,8 @@ def test_register_module_is_the_decorator_of_imdl_benco(models):
     assert "Second" not in models
     models.register_module(name="Third", module=Second)
     assert models.get("Third") is Second
+    models.register_module(name=["Fourth", "Fifth"], module=Second)
+    assert models.get("Fourth") is models.get("Fifth") is Second
 
 
 def test_a_cell_run_again_replaces_its_model(models):

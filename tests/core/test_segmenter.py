@@ -128,16 +128,47 @@ def test_loss_and_prediction_are_float32_under_autocast():
 
 def test_a_second_sigmoid_is_warned_of_once():
     probabilities = torch.rand(1, 1, 32, 32)
+    image = torch.zeros(1, 3, 32, 32)
     model = Segmenter(Constant(probabilities))
     with pytest.warns(UserWarning, match="pass activation=None"):
-        model(IMAGE)
+        model(image)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model(IMAGE)
+        model(image)
         Segmenter(Constant(LOGITS))(IMAGE)
-        Segmenter(Constant(probabilities), activation=None)(IMAGE)
-        Segmenter(Constant(probabilities * 3 - 1))(IMAGE)
-        Segmenter(Constant(probabilities[..., :4, :4]))(IMAGE)  # too few to tell
+        Segmenter(Constant(probabilities), activation=None)(image)
+        Segmenter(Constant(probabilities * 3 - 1))(image)
+        Segmenter(Constant(probabilities[..., :4, :4]))(image[..., :4, :4])  # too few to tell
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (
+            LOGITS.expand(1, 3, 2, 2),
+            "the map has 3 channels; let the net return one, or pass activation='soft",
+        ),
+        (LOGITS[..., :1], r"the map is 2x1 and the image 2x2 \(height x width\); enlarge it"),
+    ],
+)
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_a_map_of_another_shape_is_named_with_its_fix(output, message, activation):
+    with pytest.raises(ModelError, match=r"Segmenter\(Constant\): " + message):
+        Segmenter(Constant(output), activation=activation)(IMAGE, MASK)
+
+
+@pytest.mark.parametrize(
+    ("net", "loss", "message"),
+    [
+        (Constant, None, r"net is the class Constant; make one: Constant\(\)"),
+        (None, None, "net is None; give a network"),
+        (nn.Conv2d(3, 1, 1), nn.BCELoss, r"loss is the class BCELoss; make one: BCELoss\(\)"),
+        (nn.Conv2d(3, 1, 1), "bce", "loss is 'bce'; give a function or a module"),
+    ],
+)
+def test_what_cannot_be_called_is_refused(net, loss, message):
+    with pytest.raises(ModelError, match=message):
+        Segmenter(net, loss)
 
 
 @pytest.mark.parametrize("output", [torch.zeros(1, 2, 2), "map", {"mask": LOGITS}, ()])

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from workbook.core.check import check_model
 from workbook.core.errors import ModelError
 from workbook.core.signature import read_signature, select_fields, unwrap
 
@@ -113,3 +114,17 @@ def test_wrappers_are_looked_through():
     compiled = torch.compile(net, backend="eager")  # wrapped the same way, without the compiler's start
     assert read_signature(compiled).fields == ("image", "mask")
     assert read_signature(compiled).model == "Net"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (nn.Conv2d, r"Conv2d: is a class, not a model; make one: Conv2d\(\.\.\.\)"),
+        (lambda image: image, r"model: is a function, not an nn\.Module"),
+    ],
+)
+def test_what_is_no_model_is_refused(model, message):
+    with pytest.raises(ModelError, match=message):
+        read_signature(model)
+    with pytest.raises(ModelError, match=message):
+        check_model(model)

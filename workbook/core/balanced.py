@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ class BalancedDataset(Dataset[Sample]):
         spec_or_datasets: IMDL-BenCo's spec, as a JSON file or a list of `[class name, path]` (paths relative
             to the file, or to the working directory for a list), or a list of datasets.
         samples_per_dataset: how many samples each dataset gives to an epoch.
+        allow_outside: for the JSON lists of a spec, see `JsonDataset`.
         **options: those of `PairDataset`, for the datasets of a spec.
 
     Raises:
@@ -35,22 +37,33 @@ class BalancedDataset(Dataset[Sample]):
         self,
         spec_or_datasets: str | os.PathLike[str] | Sequence[Any],
         samples_per_dataset: int = 1840,
+        *,
+        allow_outside: bool = False,
         **options: Any,
     ) -> None:
-        if samples_per_dataset < 1:
-            raise WorkbookError(f"samples_per_dataset is {samples_per_dataset}; give a positive number")
+        if not isinstance(samples_per_dataset, int) or samples_per_dataset < 1:
+            raise WorkbookError(
+                f"samples_per_dataset is {samples_per_dataset!r}; give a positive whole number"
+            )
         self.samples_per_dataset = samples_per_dataset
+        if not isinstance(spec_or_datasets, (str, os.PathLike, list, tuple)):
+            raise WorkbookError(
+                f"BalancedDataset: got a {type(spec_or_datasets).__name__}; give a spec's file, or a list of "
+                "[class name, path] or of datasets"
+            )
+        source = "BalancedDataset"
         if isinstance(spec_or_datasets, (str, os.PathLike)):
-            file = Path(spec_or_datasets)
-            self.datasets = [_from_spec(entry, file.parent, options) for entry in _read_spec(file)]
-        elif all(isinstance(entry, (list, tuple)) for entry in spec_or_datasets):
-            self.datasets = [_from_spec(entry, Path(), options) for entry in spec_or_datasets]
+            source = str(spec_or_datasets)
+            entries, root = _read_spec(Path(source)), Path(source).parent
+            self.datasets = _from_spec(source, entries, root, options, allow_outside)
+        elif any(isinstance(entry, (list, tuple, str, os.PathLike)) for entry in spec_or_datasets):
+            self.datasets = _from_spec(source, spec_or_datasets, Path(), options, allow_outside)
         elif options:
             raise WorkbookError(f"{sorted(options)} belong to the datasets; give them where those are made")
         else:
             self.datasets = list(cast("Sequence[PairDataset]", spec_or_datasets))
         if not self.datasets or not all(len(dataset) for dataset in self.datasets):
-            raise DataError("BalancedDataset needs at least one dataset, and none of them empty")
+            raise DataError(f"{source}: needs at least one dataset, and none of them empty")
 
     def __len__(self) -> int:
         return self.samples_per_dataset * len(self.datasets)
@@ -80,12 +93,25 @@ def _read_spec(file: Path) -> list[Any]:
     return entries
 
 
-def _from_spec(entry: Any, root: Path, options: dict[str, Any]) -> PairDataset:
-    kinds: dict[str, Callable[..., PairDataset]] = {"ManiDataset": ManiDataset, "JsonDataset": JsonDataset}
-    if not (isinstance(entry, (list, tuple)) and len(entry) == 2 and all(isinstance(x, str) for x in entry)):
-        raise DataError(f"{entry!r} is not a part of a balanced dataset; write [class name, path]")
-    kind, path = entry
-    if kind not in kinds:
-        near = difflib.get_close_matches(kind, kinds, n=1, cutoff=0)[0]
-        raise DataError(f"{kind} is no dataset class; did you mean {near}? Known are {', '.join(kinds)}")
-    return kinds[kind](root / path, **options)
+def _from_spec(
+    source: str, entries: Sequence[Any], root: Path, options: dict[str, Any], allow_outside: bool
+) -> list[PairDataset]:
+    kinds: dict[str, Callable[..., PairDataset]] = {
+        "ManiDataset": ManiDataset,
+        "JsonDataset": functools.partial(JsonDataset, allow_outside=allow_outside),
+    }
+    made = []
+    for entry in entries:
+        pair = isinstance(entry, (list, tuple)) and len(entry) == 2
+        if not pair or not all(isinstance(part, str) for part in entry):
+            raise DataError(
+                f"{source}: {entry!r} is not a part of a balanced dataset; write [class name, path]"
+            )
+        kind, path = entry
+        if kind not in kinds:
+            near = difflib.get_close_matches(kind, kinds, n=1, cutoff=0)[0]
+            raise DataError(
+                f"{source}: {kind} is no dataset class; did you mean {near}? Known are {', '.join(kinds)}"
+            )
+        made.append(kinds[kind](root / path, **options))
+    return made

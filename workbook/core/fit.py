@@ -26,7 +26,7 @@ def read_size(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """
     if size is None:
         return None
-    pair = (size, size) if isinstance(size, int) else tuple(size)
+    pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2 or not all(type(side) is int and side > 0 for side in pair):  # a bool is no size
         raise WorkbookError(f"size is {size!r}; give one number of pixels, (height, width), or None")
     return pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Iterator, Sized
@@ -47,6 +48,8 @@ def make_loader(
         shuffle = isinstance(given, RandomSampler) and not given.replacement and len(given) == len(data)
         if not shuffle and not isinstance(given, SequentialSampler):
             order = given
+    if isinstance(data, str | os.PathLike):
+        raise DataError(f"{data}: is a path; give a dataset: ManiDataset(folder) or JsonDataset(file)")
     if not (isinstance(data, Sized) and hasattr(data, "__getitem__")):
         raise DataError(
             f"{type(data).__name__}: has no length or no items; give a dataset or a DataLoader of one"

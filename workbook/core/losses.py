@@ -6,6 +6,7 @@ Computed in float32 whatever comes in, because a bfloat16 has no number between 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.naming import snake_case
 
+AS_PAIRS = "write WeightedSum((BCE(), 1.0), (Dice(), 0.5))"
 TINY = 1e-7  # keeps log(p) finite, and its gradient alive, where a probability is exactly 0 or 1
 
 
@@ -40,12 +42,16 @@ class MaskLoss(nn.Module):
             DataError: `target` does not lie in [0,1], or `shape_mask` has another shape.
         """
         if preds.shape != target.shape:
+            alike = preds.ndim == target.ndim
             raise ModelError(
                 f"pred_mask has shape {tuple(preds.shape)} and mask {tuple(target.shape)}; "
-                "resize the prediction to the size of the mask"
+                + ("resize the prediction to the size of the mask" if alike else "give both as (B, 1, H, W)")
             )
         if shape_mask is not None and shape_mask.shape != target.shape:
-            raise DataError(f"shape_mask has shape {tuple(shape_mask.shape)} and mask {tuple(target.shape)}")
+            raise DataError(
+                f"shape_mask has shape {tuple(shape_mask.shape)} and mask {tuple(target.shape)}; "
+                "give each image one shape_mask of the mask's size"
+            )
         self._check_values(preds, target)
         real = torch.ones_like(target, dtype=torch.float32) if shape_mask is None else shape_mask.float()
         with torch.autocast(preds.device.type, enabled=False):
@@ -180,7 +186,7 @@ class EdgeWeighted(MaskLoss):
 
     def __init__(self, weight: float = 4.0, edge_width: int = 7) -> None:
         super().__init__()
-        if weight < 0 or edge_width < 1 or edge_width % 2 == 0:
+        if weight < 0 or not isinstance(edge_width, int) or edge_width < 1 or edge_width % 2 == 0:
             raise WorkbookError(
                 f"EdgeWeighted: weight is {weight} and edge_width {edge_width}; "
                 "give a weight from 0 up and an odd width"
@@ -208,7 +214,10 @@ class WeightedSum(nn.Module):
     """A sum of losses by weights; a loss from elsewhere, `loss(preds, target)`, may be among them.
 
     Args:
-        *parts: pairs `(loss, weight)`.
+        *parts: pairs `(loss, weight)`; a loss is an `nn.Module`.
+
+    Raises:
+        WorkbookError: no part, one that is no such pair, or a weight that is not finite.
 
     >>> loss = WeightedSum((BCE(), 1.0), (Dice(), 0.5))
     >>> preds, target = torch.full((1, 1, 2, 2), 0.5), torch.ones(1, 1, 2, 2)
@@ -221,9 +230,14 @@ class WeightedSum(nn.Module):
     def __init__(self, *parts: tuple[nn.Module, float]) -> None:
         super().__init__()
         if not parts:
-            raise WorkbookError(
-                "WeightedSum: no loss was given; write WeightedSum((BCE(), 1.0), (Dice(), 0.5))"
-            )
+            raise WorkbookError(f"WeightedSum: no loss was given; {AS_PAIRS}")
+        for part in parts:
+            if not (isinstance(part, tuple | list) and len(part) == 2 and isinstance(part[0], nn.Module)):
+                raise WorkbookError(
+                    f"WeightedSum: {part!r} is no pair of a module and its weight; {AS_PAIRS}"
+                )
+            if not isinstance(part[1], int | float) or not math.isfinite(part[1]):
+                raise WorkbookError(f"WeightedSum: {part[1]!r} is no weight; give a finite number")
         self.losses = nn.ModuleList(loss for loss, _ in parts)
         self.weights = [float(weight) for _, weight in parts]
 
@@ -235,14 +249,16 @@ class WeightedSum(nn.Module):
     def parts(self, preds: Tensor, target: Tensor, shape_mask: Tensor | None = None) -> dict[str, Tensor]:
         """Each loss by its name, unweighted: one curve each."""
         found: dict[str, Tensor] = {}
-        for number, loss in enumerate(self.losses):
-            given: tuple[Tensor, ...] = (preds, target)
-            if shape_mask is not None and "shape_mask" in inspect.signature(loss.forward).parameters:
-                given += (shape_mask,)
-            elif shape_mask is not None:  # from elsewhere: a right answer on padding
-                given = (preds * shape_mask, target * shape_mask)
-            name = loss_name(loss)
-            found[f"{name}_{number}" if name in found else name] = loss(*given)
+        preds, target = preds.float(), target.float()
+        with torch.autocast(preds.device.type, enabled=False):  # which torch's own cross-entropy refuses
+            for number, loss in enumerate(self.losses):
+                given: tuple[Tensor, ...] = (preds, target)
+                if shape_mask is not None and "shape_mask" in inspect.signature(loss.forward).parameters:
+                    given += (shape_mask,)
+                elif shape_mask is not None:  # from elsewhere: a right answer on padding
+                    given = (preds * shape_mask, target * shape_mask)
+                name = loss_name(loss)
+                found[f"{name}_{number}" if name in found else name] = loss(*given)
         return found
 
 

@@ -13,8 +13,10 @@ from torchmetrics import Metric, MetricCollection
 from workbook.core.curve_metrics import BestPixelF1, PixelAUC
 from workbook.core.errors import DataError, ModelError, WorkbookError
 from workbook.core.image_metrics import ImageAccuracy, ImageAUC, ImageF1
+from workbook.core.metric_factories import warn_of_lost_subclass
 from workbook.core.naming import snake_case
 from workbook.core.pixel_metrics import FalseAlarmRate, PixelAccuracy, PixelF1, PixelIoU
+from workbook.core.signature import FIELDS
 
 __all__ = [
     "BestPixelF1",
@@ -53,7 +55,7 @@ def listed_metrics(metrics: Metrics) -> list[Metric | MetricCollection]:
     Raises:
         WorkbookError: something else than metrics.
     """
-    listed = [metrics] if isinstance(metrics, Metric | MetricCollection) else list(metrics)
+    listed = [metrics] if isinstance(metrics, Metric | MetricCollection | str) else list(metrics)
     for metric in listed:
         if not isinstance(metric, Metric | MetricCollection):
             raise WorkbookError(f"metrics holds {metric!r}; give torchmetrics: [PixelF1(), ImageAUC()]")
@@ -77,6 +79,7 @@ def named_metrics(metrics: Metrics) -> dict[str, Metric]:
     found: dict[str, Metric] = {}
     for metric in listed_metrics(metrics):
         for name, member in _members(metric):
+            warn_of_lost_subclass(member)
             if name in found:
                 raise WorkbookError(f"two metrics are called {name}; give one another: metric.name = 'other'")
             found[name] = member
@@ -123,8 +126,10 @@ def update_metric(
     """Feed a metric what its `update` names, from a model's outputs and from the batch.
 
     `preds` and `target` are `pred_mask` and `mask`, so that any binary metric of torchmetrics works, and any
-    subclass of one. Those of torchmetrics' classification ask for integers, and get the mask cut at 0.5 (so
-    does a collection with one of them in it).
+    subclass of one (of `BinaryJaccardIndex`, say; `JaccardIndex` is a factory that drops its subclasses, of
+    which `named_metrics` warns). Those of torchmetrics' classification ask for integers, and get the mask cut
+    at 0.5 (so does a collection with one of them in it); those of its segmentation (`num_classes=1`) get the
+    prediction so cut, too.
 
     Args:
         metric: any torchmetrics.Metric.
@@ -134,6 +139,7 @@ def update_metric(
     Raises:
         ModelError: the metric needs a field that the model does not return.
         DataError: the metric needs a field that the batch does not carry.
+        WorkbookError: a metric of several classes, or a collection of metrics that need different inputs.
 
     >>> import torch
     >>> metric = ImageAUC()
@@ -146,9 +152,12 @@ def update_metric(
     for name, field in SYNONYMS.items():
         if name not in fields and field in fields:
             fields[name] = fields[field]
-    if "target" in fields and _wants_integers(metric):
+    if "target" in fields and (_is_of("classification", metric) or _is_of("segmentation", metric)):
         fields["target"] = (fields["target"] > 0.5).long()
+    if "preds" in fields and _is_of("segmentation", metric):
+        fields["preds"] = (fields["preds"] > 0.5).long()
     if isinstance(metric, MetricCollection):
+        _check_members(metric)
         for member in metric.values(copy_state=False):
             _wanted(member, fields, outputs, batch)
         metric.update(**fields)  # hands each of its metrics what that one names
@@ -160,6 +169,8 @@ def _wanted(
     metric: Metric, fields: Mapping[str, Any], outputs: Mapping[str, Any], batch: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Those of the fields that the metric's `update` names; an error where it needs another."""
+    if "preds" in fields and fields["preds"].is_floating_point():
+        _check_kind(metric)
     wanted: dict[str, Any] = {}
     for name, parameter in inspect.signature(metric.update).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -171,10 +182,31 @@ def _wanted(
     return wanted
 
 
-def _wants_integers(metric: Metric | MetricCollection) -> bool:
+def _is_of(part: str, metric: Metric | MetricCollection) -> bool:
+    """Whether a metric, or one of a collection, is of this part of torchmetrics."""
     if isinstance(metric, MetricCollection):
-        return any(_wants_integers(member) for member in metric.values(copy_state=False))
-    return any(base.__module__.startswith("torchmetrics.classification") for base in type(metric).__mro__)
+        return any(_is_of(part, member) for member in metric.values(copy_state=False))
+    return any(base.__module__.startswith(f"torchmetrics.{part}") for base in type(metric).__mro__)
+
+
+def _check_members(collection: MetricCollection) -> None:
+    members = list(collection.values(copy_state=False))
+    cut = [metric_name(member) for member in members if _is_of("segmentation", member)]
+    if 0 < len(cut) < len(members):
+        raise WorkbookError(
+            f"{', '.join(cut)}: takes predictions cut at 0.5, which the rest of its collection must not get; "
+            "list it beside the collection: metrics=[collection, metric]"
+        )
+
+
+def _check_kind(metric: Metric) -> None:
+    """Refuse a metric of torchmetrics that counts classes, for which any probability would be class 0."""
+    made = type(metric)
+    if made.__name__.startswith("Multiclass") and made.update.__module__.startswith("torchmetrics."):
+        raise WorkbookError(
+            f"{metric_name(metric)}: compares classes, and pred_mask is one probability a pixel; take "
+            f"{made.__name__.replace('Multiclass', 'Binary')}"
+        )
 
 
 def _missing(metric: str, field: str, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> WorkbookError:
@@ -185,4 +217,6 @@ def _missing(metric: str, field: str, outputs: Mapping[str, Any], batch: Mapping
         )
     near = difflib.get_close_matches(field, [*outputs, *batch, *SYNONYMS], n=1)
     hint = f"did you mean {near[0]}?" if near else "name a field of the batch in its update"
+    if field in FIELDS:
+        hint = "let the dataset give it, or leave the metric out"
     return DataError(f"{metric} needs {field}, which the batch does not carry ({', '.join(batch)}); {hint}")

@@ -98,14 +98,22 @@ def check_batch(batch: Mapping[str, Any], *, values: bool = True) -> None:
         if field is None:
             continue
         if tuple(field.shape) != shape or not field.is_floating_point():
-            raise ModelError(
-                f"{name}: {_describe(field)}, not float {shape}; pass the batch through prepare_batch"
-            )
+            raise ModelError(f"{name}: {_describe(field)}, not float {shape}; {_truth_hint(field, shape)}")
         if values and len(field) and not bool(((field >= 0) & (field <= 1)).all()):  # NaN fails both
+            fix = "1 is tampered and 0 authentic" if name == "label" else "divide a 0/255 mask by 255"
             raise ModelError(
-                f"{name}: values from {field.min():.4g} to {field.max():.4g}, not in [0, 1]; "
-                "divide a 0/255 mask by 255"
+                f"{name}: values from {field.min():.4g} to {field.max():.4g}, not in [0, 1]; {fix}"
             )
+
+
+def _truth_hint(field: torch.Tensor, shape: tuple[int, ...]) -> str:
+    if not field.is_floating_point() or field.ndim == 3:
+        return "pass the batch through prepare_batch"
+    if len(shape) == 1:
+        return "let the dataset give one number an image"
+    if field.ndim == 4 and field.shape[1] != 1:
+        return "let the dataset give one channel, (1, H, W)"
+    return "let the dataset give it the image's size"
 
 
 def check_output(output: Any, batch: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -136,9 +144,9 @@ def check_output(output: Any, batch: Mapping[str, Any], model: str) -> dict[str,
         )
     else:
         result["backward_loss"] = _scalar(result["backward_loss"], "backward_loss", model)
-    losses = result.get("visual_loss") or {}
+    losses = _named(result, "visual_loss", "scalar", model)
     result["visual_loss"] = {k: _scalar(v, f"visual_loss[{k!r}]", model) for k, v in losses.items()}
-    result["visual_image"] = dict(result.get("visual_image") or {})
+    result["visual_image"] = _named(result, "visual_image", "picture", model)
     for key, picture in result["visual_image"].items():
         if not isinstance(picture, torch.Tensor) or picture.ndim != 4 or picture.shape[1] not in (1, 3):
             raise ModelError(f"{model}: visual_image[{key!r}] is {_describe(picture)}, not (B, 1 or 3, H, W)")
@@ -204,6 +212,13 @@ def _pred_label(pred: Any, count: int, model: str) -> torch.Tensor:
             )
         return pred.reshape(-1).expand(count).float()
     raise ModelError(f"{model}: pred_label is {_describe(pred)}, not ({count},); one probability an image")
+
+
+def _named(output: Mapping[str, Any], key: str, what: str, model: str) -> dict[str, Any]:
+    found = output.get(key, {})
+    if not isinstance(found, Mapping):
+        raise ModelError(f'{model}: {key} is {_describe(found)}, not a dictionary; return {{"name": {what}}}')
+    return dict(found)
 
 
 def _scalar(value: Any, name: str, model: str) -> torch.Tensor:

@@ -61,9 +61,7 @@ def run_file(path: str | os.PathLike[str]) -> types.ModuleType:
         sys.modules.pop(name)
         if before is not None:
             sys.modules[name] = before
-        raise ModelError(
-            f"{path}: {_where(error, file)}{type(error).__name__}: {error}; mend the file"
-        ) from error
+        raise ModelError(f"{path}: {_where(error, file)}{_in_one_line(error)}; mend the file") from error
     finally:
         sys.path.remove(str(file.parent))
     return module
@@ -80,6 +78,10 @@ def _where(error: BaseException, file: Path) -> str:
         return ""  # says its line itself
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
     return f"line {lines[-1]}: " if lines else ""
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
 
 
 @contextlib.contextmanager

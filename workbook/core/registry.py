@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 
 from torch import nn
@@ -59,14 +59,21 @@ class Registry:
         self._classes[name] = cls
 
     def register_module(
-        self, name: str | None = None, force: bool = False, module: type[nn.Module] | None = None
+        self,
+        name: str | Sequence[str] | None = None,
+        force: bool = False,
+        module: type[nn.Module] | None = None,
     ) -> Callable[[ModelClass], ModelClass]:
-        """The decorator of IMDL-BenCo's and OpenMMLab's registries; `force` takes a name from another."""
+        """The decorator of IMDL-BenCo's and OpenMMLab's registries.
+
+        A class may have several names; `force` takes a name from another class.
+        """
 
         def enter(cls: ModelClass) -> ModelClass:
-            if force:
-                self._classes.pop(name or cls.__name__, None)
-            self.register(cls, name)
+            for one in [name] if name is None or isinstance(name, str) else name:
+                if force:
+                    self._classes.pop(one or cls.__name__, None)
+                self.register(cls, one)
             return cls
 
         return enter if module is None else enter(module)  # type: ignore[return-value]

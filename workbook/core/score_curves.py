@@ -140,11 +140,31 @@ def _histogram(levels: Tensor, truth: Tensor, real: Tensor | None, number: int) 
     return torch.bincount(cell, minlength=2 * number + 1)[: 2 * number].view(2, number)
 
 
-def _exact_levels(scores: Tensor, truth: Tensor, real: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """How many positives and negatives have each value that occurs, lowest first; int64 each."""
+def most_off(positives: Tensor, negatives: Tensor) -> float:
+    """How far the area of levels that hold these numbers, (LEVELS,) each, may be from that of the pixels.
+
+    0 where it hardly is: in every level few of both kinds, whose order is as good as drawn.
+    """
+    if not _is_coarse(positives, negatives):
+        return 0.0
+    inside = torch.dot(positives[1:-1], negatives[1:-1])  # all won or all lost, in place of half of them
+    return (inside / (2 * positives.sum() * negatives.sum())).item()
+
+
+def pixel_keys(scores: Tensor, truth: Tensor, real: Tensor | None = None) -> Tensor:
+    """The real pixels as (N,) int32 that sort as their scores do; the lowest bit: 1 where tampered."""
     bits = (scores.float() + 0.0).view(torch.int32)
     key = bits * 2 + (truth > 0.5).int()  # fits, since the bits of 1.0 are below 2^30
-    key = (key if real is None else key[real > 0.5]).sort().values  # ten times faster than sorting floats
+    return key.flatten() if real is None else key[real > 0.5]
+
+
+def _exact_levels(scores: Tensor, truth: Tensor, real: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    return sorted_levels(pixel_keys(scores, truth, real))
+
+
+def sorted_levels(keys: Tensor) -> tuple[Tensor, Tensor]:
+    """How many positives and negatives have each value that occurs, lowest first; int64 each."""
+    key = keys.sort().values  # ten times faster than sorting floats
     new = key[1:] >> 1 != key[:-1] >> 1
     level = torch.cat([new.new_zeros(min(1, len(key))), new]).cumsum(0)
     both = torch.bincount(level * 2 + (key & 1), minlength=2)

@@ -112,7 +112,6 @@ def _check_range(name: str, value: Tensor, error: type[WorkbookError], fix: str)
     if low >= 0 and high <= 1:
         return
     if low != low or high != high:  # NaN is the only value that differs from itself
-        raise error(
-            f"{name} holds NaN; find the first layer that returns NaN (torch.autograd.set_detect_anomaly)"
-        )
+        layer = "find the first layer that returns NaN (torch.autograd.set_detect_anomaly)"
+        raise error(f"{name} holds NaN; {layer if error is ModelError else 'look where the data makes it'}")
     raise error(f"{name} lies in [{low:g}, {high:g}], not in [0, 1]; {fix}")

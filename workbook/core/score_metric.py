@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -41,9 +42,9 @@ class Score(Metric):
 
     def __init__(self, *, threshold: float = 0.5, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= threshold < 1:
-            raise WorkbookError(f"{type(self).__name__}: threshold is {threshold}; give 0 up to below 1")
-        self.threshold = threshold
+        if not isinstance(threshold, float | int | Real) or not 0 <= threshold < 1:
+            raise WorkbookError(f"{type(self).__name__}: threshold is {threshold!r}; give 0 up to below 1")
+        self.threshold = float(threshold)
         self.name = name or snake_case(type(self).__name__)
         self.skipped = 0
         self._warned = False

@@ -65,7 +65,8 @@ class Segmenter(nn.Module):
         image (B, 3, H, W) -> pred_mask (B, 1, H, W) and pred_label (B,), the `top_mean` of the map.
 
     Raises:
-        ModelError: an activation of another name, or an output that is no map.
+        ModelError: a net or a loss that cannot be called, an activation of another name, an output that is
+            no map, or one of other channels or another size.
 
     >>> model = Segmenter(nn.Conv2d(3, 1, 3, padding=1))
     >>> model(torch.zeros(2, 3, 8, 8), mask=torch.zeros(2, 1, 8, 8))["pred_mask"].shape
@@ -84,10 +85,12 @@ class Segmenter(nn.Module):
             raise ModelError(
                 f"activation {activation!r} is unknown; use 'sigmoid', 'softmax', a function or None"
             )
-        self.net = net
-        self.activation = activation
         if loss is None:
             loss = WeightedSum((BCE(), 1.0), (Dice(), 1.0))
+        _check_called("net", net, "a network, which takes images")
+        _check_called("loss", loss, "a function or a module: loss(preds, target)")
+        self.net = net
+        self.activation = activation
         self.loss = loss
         self._on_logits = isinstance(loss, nn.BCEWithLogitsLoss | nn.CrossEntropyLoss) or bool(
             getattr(loss, "from_logits", False)
@@ -106,6 +109,8 @@ class Segmenter(nn.Module):
         if not self._looked:
             self._look(raw)
         prob = self._probabilities(raw)
+        if prob.shape != (len(image), 1, *image.shape[-2:]):
+            raise ModelError(f"Segmenter({type(self.net).__name__}): {_misfit(prob, image)}")
         result: dict[str, Any] = {
             "pred_mask": prob,
             "pred_label": top_mean(prob.detach(), shape_mask),
@@ -171,6 +176,27 @@ def _map_of(output: Any) -> torch.Tensor:
             f"the wrapped net returned {kind}, not a map (B, C, H, W); write a forward of your own"
         )
     return output
+
+
+def _misfit(prob: torch.Tensor, image: torch.Tensor) -> str:
+    """What is wrong with a map that is not (B, 1, H, W) of the images."""
+    if prob.shape[1] != 1:
+        return (
+            f"the map has {prob.shape[1]} channels; let the net return one, or pass activation='softmax' "
+            "where channel 1 is the tampered class"
+        )
+    sizes = (f"{height}x{width}" for height, width in (prob.shape[-2:], image.shape[-2:]))
+    return (
+        "the map is {} and the image {} (height x width); ".format(*sizes)
+        + "enlarge it in the net: F.interpolate(logits, size=image.shape[-2:], mode='bilinear')"
+    )
+
+
+def _check_called(name: str, given: Any, wanted: str) -> None:
+    if inspect.isclass(given):
+        raise ModelError(f"Segmenter: {name} is the class {given.__name__}; make one: {given.__name__}()")
+    if not callable(given):
+        raise ModelError(f"Segmenter: {name} is {given!r}; give {wanted}")
 
 
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:

@@ -46,7 +46,8 @@ def read_signature(model: nn.Module) -> Signature:
     """Read which fields `model.forward` names; wrappers (several GPUs, `torch.compile`) are looked through.
 
     Raises:
-        ModelError: `forward` takes positional-only parameters without default, which no field can reach.
+        ModelError: not an `nn.Module`, or its `forward` takes positional-only parameters without default,
+            which no field can reach.
 
     >>> class Net(nn.Module):
     ...     def forward(self, image, mask=None, **kwargs): ...
@@ -54,6 +55,10 @@ def read_signature(model: nn.Module) -> Signature:
     >>> signature.fields, sorted(signature.required), signature.takes_all
     (('image', 'mask'), ['image'], True)
     """
+    if not isinstance(model, nn.Module):
+        if inspect.isclass(model):
+            raise ModelError(f"{model.__name__}: is a class, not a model; make one: {model.__name__}(...)")
+        raise ModelError(f"model: is a {type(model).__name__}, not an nn.Module; write a class of one")
     model = unwrap(model)
     parameters = inspect.signature(model.forward).parameters.values()
     name = type(model).__name__
