@@ -165,9 +165,17 @@ def test_truths_outside_0_to_1_are_refused(key, value):
         prepare_batch({"image": torch.zeros(1, 3, 4, 4), key: mask})
 
 
+def test_a_mask_of_nan_is_not_told_to_divide_by_255():
+    with pytest.raises(DataError, match=r"mask: values run from nan to nan.*look at the file"):
+        prepare_batch({"mask": torch.full((1, 1, 2, 2), float("nan"))})
+    with pytest.raises(DataError, match=r"from 0 to 255.*divide 0/255 levels"):
+        prepare_batch({"mask": torch.tensor([0.0, 255.0]).view(1, 1, 1, 2)})
+
+
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
+        ({"image": torch.zeros(1, 3, 4, 4), "label": ["fake"]}, "label: is .fake. and"),
         ({"image": torch.zeros(3, 4, 4)}, r"image: is of shape \(3, 4, 4\)"),
         ({"image": torch.zeros(1, 3, 4, 4, dtype=torch.int64)}, "image: is torch.int64"),
         ({"image": torch.zeros(1, 1, 4, 4, dtype=torch.uint8)}, "image: has 1 channels"),

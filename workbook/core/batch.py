@@ -136,8 +136,18 @@ def prepare_batch(
             truth = ready[key]
             ready[key] = (truth[:, None] if truth.ndim == 3 else truth).float()  # (B, 1, H, W)
     if "label" in ready:
-        ready["label"] = torch.as_tensor(ready["label"], device=device).float()
+        ready["label"] = _numbers(ready["label"], device)
     return ready
+
+
+def _numbers(label: Any, device: torch.device | str) -> Tensor:
+    try:
+        return torch.as_tensor(label, device=device).float()
+    except (TypeError, ValueError, RuntimeError) as error:
+        shown = label[0] if isinstance(label, list) and label else label
+        raise DataError(
+            f"label: is {shown!r} and the like; give numbers, 1 for tampered and 0 for authentic"
+        ) from error
 
 
 def _check_range(key: str, truth: Tensor) -> None:
@@ -147,10 +157,9 @@ def _check_range(key: str, truth: Tensor) -> None:
     if truth.device.type == "cpu" and truth.dtype != torch.bool and truth.numel():
         low, high = (float(value) for value in torch.aminmax(truth))
         if not (low >= 0 and high <= 1):  # so written, NaN is caught too
-            raise DataError(
-                f"{key}: values run from {low:g} to {high:g}; they must lie in [0, 1] "
-                "(divide 0/255 levels by 255)"
-            )
+            nan = "look at the file or the transform that made it"
+            remedy = nan if low != low else "divide 0/255 levels by 255"
+            raise DataError(f"{key}: values run from {low:g} to {high:g}; they must lie in [0, 1] ({remedy})")
 
 
 def _normalize(image: Tensor, memory_format: torch.memory_format) -> Tensor:
