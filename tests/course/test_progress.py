@@ -46,7 +46,7 @@ def test_a_folder_is_tried_and_nothing_is_run_here(folder, monkeypatch, capsys):
     assert states == ["wrong", "wrong", "not done", "not done", "not done", "passed"]
     assert "SystemExit" in first["exercises"][0]["message"]
     assert "is not a notebook" in second["error"]
-    assert said["next"] == "1.1 · find the pairing rule, in 01_data_prep"
+    assert said["next"] == "1.1 · Find the pairing rule, in 01_data_prep"
     left = ["01_data_prep.ipynb", "02_model.ipynb", "05_portraits.ipynb"]
     assert sorted(path.name for path in folder.iterdir()) == left
 
