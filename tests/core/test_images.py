@@ -193,3 +193,9 @@ def test_a_matte_over_a_grey_photograph_is_in_its_alpha():
     assert np.array_equal(mask_levels(Image.fromarray(rgba)), matte)
     mask = np.dstack([matte, matte, matte, photograph[..., 0]])
     assert np.array_equal(mask_levels(Image.fromarray(mask)), matte)
+
+
+def test_colours_that_do_not_show_say_nothing():
+    alpha = np.array([[0, 90, 255]], dtype=np.uint8)
+    black_on_clear_white = np.dstack([np.where(alpha > 0, 0, 255)] * 3 + [alpha]).astype(np.uint8)
+    assert mask_levels(Image.fromarray(black_on_clear_white)).tolist() == [[0, 90, 255]]

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 from torch import Tensor
 
 from workbook.core.errors import DataError
@@ -65,8 +65,7 @@ def mask_levels(image: Image.Image) -> np.ndarray:
     - Grey and RGB: the luminance. 1-bit: 0 and 255. 16-bit and float: scaled to 8 bits.
     - Levels 0 and 1 only, in a lossless file: the mask is coded 0/1, and 1 becomes 255.
     - Palette: its greys where all colours in use are grey, else (classes) every index but 0 is 255.
-    - With alpha: alpha, where it varies and the colours say nothing (constant, or a photograph, also a grey
-      one); else the luminance.
+    - With alpha: alpha, where it is what holds the mask (`informative_alpha`); else the luminance.
 
     >>> mask_levels(Image.fromarray(np.array([[0, 1]], dtype=np.uint8))).tolist()
     [[0, 255]]
@@ -77,7 +76,8 @@ def mask_levels(image: Image.Image) -> np.ndarray:
     if image.mode == "P" and "transparency" not in image.info:
         levels = _palette_levels(image)
     elif image.has_transparency_data:
-        levels = _levels_beside_alpha(np.array(image.convert("RGBA")))
+        rgba = image.convert("RGBA")
+        levels = np.array(informative_alpha(rgba) or rgba.convert("L"))
     elif image.mode.startswith(("I", "F")):
         levels = _eight_bits(np.asarray(image))
     else:
@@ -87,18 +87,37 @@ def mask_levels(image: Image.Image) -> np.ndarray:
     return levels
 
 
-def _levels_beside_alpha(rgba: np.ndarray) -> np.ndarray:
-    colour, alpha = rgba[..., :3], rgba[..., 3]  # (H, W, 3), (H, W)
-    if alpha.min() != alpha.max():
-        grey = bool((colour == colour[..., :1]).all())
-        if not grey or colour.min() == colour.max() or _extreme(alpha) > _extreme(colour[..., 0]):
-            return np.ascontiguousarray(alpha)
-    return np.array(Image.fromarray(np.ascontiguousarray(colour)).convert("L"))
+def informative_alpha(rgba: Image.Image) -> Image.Image | None:
+    """The alpha channel of an RGBA image where it is what holds a mask, None where the colours do.
+
+    It is alpha where it varies and the colours say nothing: they are other than grey, all one where they
+    show, or a grey photograph, which has fewer black and white pixels than alpha.
+
+    >>> informative_alpha(Image.new("RGBA", (2, 2))) is None
+    True
+    """
+    alpha = rgba.getchannel("A")
+    low, high = alpha.getextrema()
+    if low == high:
+        return None
+    if _coloured(rgba):
+        return alpha
+    grey = rgba.getchannel("R")
+    shown = grey.histogram(alpha.point(lambda value: 255 if value else 0))  # the invisible says nothing
+    return alpha if max(shown) == sum(shown) or _extreme(alpha) > _extreme(grey) else None
 
 
-def _extreme(levels: np.ndarray) -> float:
+def _coloured(rgba: Image.Image) -> bool:
+    """Whether any pixel is another colour than grey."""
+    red, green, blue = rgba.split()[:3]
+    apart = (ImageChops.difference(red, other).getextrema()[1] for other in (green, blue))
+    return any(apart)
+
+
+def _extreme(grey: Image.Image) -> float:
     """The share of pixels that are black or white: near 1 in a mask, low in a photograph."""
-    return float(((levels == 0) | (levels == 255)).mean())
+    counts = grey.histogram()
+    return (counts[0] + counts[255]) / (grey.width * grey.height)
 
 
 def _palette_levels(image: Image.Image) -> np.ndarray:

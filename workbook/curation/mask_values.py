@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image
+
+from workbook.core.images import informative_alpha
 
 Finding = tuple[str, dict[str, Any], str]  # kind of fault, detail, repair
 
@@ -45,7 +47,7 @@ def read_mask(picture: Image.Image, *, soft: bool = False) -> MaskReading:
         soft: grey values are wanted (an alpha matte), so they are no fault.
     """
     findings: list[Finding] = []
-    alpha = _informative_alpha(picture)
+    alpha = informative_alpha(picture.convert("RGBA")) if picture.has_transparency_data else None
     if alpha is not None:
         picture = alpha
         findings.append(("alpha_only", {}, "take_alpha"))
@@ -84,36 +86,6 @@ def judge_content(marked: np.ndarray) -> list[Finding]:
             detail = {"area": round(area, 4), "border": round(float(border.mean()), 4)}
             return [("inverted_mask", detail, "invert")]
     return []
-
-
-def _informative_alpha(picture: Image.Image) -> Image.Image | None:
-    """The alpha channel where it is what holds the mask: it varies, and the colours are no grey mask."""
-    if not picture.has_transparency_data:
-        return None
-    rgba = picture.convert("RGBA")
-    alpha = rgba.getchannel("A")
-    low, high = alpha.getextrema()
-    if low == high:
-        return None
-    if _coloured(rgba):
-        return alpha
-    grey = rgba.getchannel("R")
-    shown = grey.histogram(alpha.point(lambda value: 255 if value else 0))  # the invisible says nothing
-    constant = grey.getextrema()[0] == grey.getextrema()[1] or max(shown) == sum(shown)
-    return alpha if constant or _extreme_share(alpha) > _extreme_share(grey) else None
-
-
-def _coloured(rgba: Image.Image) -> bool:
-    """Whether any pixel is another colour than grey."""
-    red, green, blue = rgba.split()[:3]
-    apart = (ImageChops.difference(red, other).getextrema()[1] for other in (green, blue))
-    return any(apart)
-
-
-def _extreme_share(grey: Image.Image) -> float:
-    """The share of black and white pixels: near 1 for masks and mattes, low for photographs."""
-    counts = grey.histogram()
-    return (counts[0] + counts[255]) / (grey.width * grey.height)
 
 
 def _eight_bits(picture: Image.Image) -> tuple[np.ndarray, str | None]:
