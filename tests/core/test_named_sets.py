@@ -44,6 +44,14 @@ def test_whatever_is_a_dataset_gets_a_name(folder):
     assert mixed["c"].size is None  # a dataset has its own
 
 
+def test_a_folder_is_called_by_the_whole_of_its_name(folder, monkeypatch):
+    (folder / "two").rename(folder / "two.v2")
+    for data in (folder / "two.v2", ManiDataset(folder / "two.v2")):
+        assert list(named_sets(data)) == ["two.v2"]
+    monkeypatch.chdir(folder / "one")
+    assert list(named_sets(".")) == ["one"]
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [

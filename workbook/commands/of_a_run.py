@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ class Opened:
         size: what the run's images were fitted to, or what was asked for.
         fit: how.
         post_funcs: what adds the fields that the model takes.
+        checkpoints: all weights that the run kept, by name.
         main: whether this process is the one that prints.
     """
 
@@ -30,7 +32,14 @@ class Opened:
     size: int | None
     fit: Any
     post_funcs: list[Any]
+    checkpoints: dict[str, Path]
     main: bool
+
+    def sets(self, paths: Sequence[Path]) -> dict[str, Any]:
+        """Datasets by name, as `open_sets` takes their paths, fitted as the run's images were."""
+        from workbook.curation.reading import open_sets
+
+        return open_sets(paths, size=self.size, fit=self.fit, post_func=self.post_funcs)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +110,7 @@ def open_run(args: argparse.Namespace) -> Opened:
         notes.get("size") if args.size is ... else args.size,
         args.fit or notes.get("fit", "resize"),
         find_post_funcs(notes.get("post_func", [])),
+        kept,
         share()[0] == 0,
     )
 

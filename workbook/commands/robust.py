@@ -48,11 +48,10 @@ def run(args: argparse.Namespace) -> int:
 
     from workbook.core import robustness
     from workbook.core.perturbations import find_perturbations
-    from workbook.curation.reading import open_sets
 
     find_perturbations(asked)  # refuses before the model is made
     opened = open_run(args)
-    sets = open_sets(args.data, size=opened.size, fit=opened.fit, post_func=opened.post_funcs)
+    sets = opened.sets(args.data)
     tables = {
         name: robustness(
             opened.model,

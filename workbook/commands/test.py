@@ -47,17 +47,14 @@ def build(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int
 def run(args: argparse.Namespace) -> int:
     """Score the run, print the table, write the files."""
     from workbook.core import evaluate
-    from workbook.core.checkpoint import run_checkpoints
     from workbook.core.whole_files import write_whole
-    from workbook.curation.reading import open_sets
 
     opened = open_run(args)
-    options = {"size": opened.size, "fit": opened.fit, "post_func": opened.post_funcs}
     protocol = "all" if args.protocol == ["all"] else args.protocol
     found = evaluate(
         opened.model,
-        open_sets(args.data, **options),
-        checkpoints=run_checkpoints(args.folder) if args.all_checkpoints else None,
+        opened.sets(args.data),
+        checkpoints=opened.checkpoints if args.all_checkpoints else None,
         protocol=protocol,
         batch_size=args.batch_size,
         workers=args.workers,

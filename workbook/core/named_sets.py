@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sized
@@ -36,39 +37,40 @@ def named_sets(datasets: Any, size: Size = None, fit: Fit = "resize") -> dict[st
     ['casia']
     """
     if isinstance(datasets, Mapping):
-        found = {str(name): _dataset(data, size, fit) for name, data in datasets.items()}
-    elif isinstance(datasets, str | os.PathLike) and (several := read_sets(Path(datasets))) is not None:
-        found = {name: _dataset(path, size, fit) for name, path in several.items()}
+        named = {str(name): data for name, data in datasets.items()}
+    elif isinstance(datasets, str | os.PathLike):
+        named = named_paths(Path(datasets))
     else:
-        found = {_name(datasets): _dataset(datasets, size, fit)}
-    if not found:
+        named = {_name(datasets): datasets}
+    if not named:
         raise DataError("there is no dataset to evaluate on; give a dictionary from names to datasets")
-    return found
+    return {name: _dataset(data, size, fit) for name, data in named.items()}
 
 
-def read_sets(file: Path) -> dict[str, Path] | None:
-    """A JSON dictionary from names to paths (IMDL-BenCo's `test_datasets.json`); None for anything else.
+def named_paths(path: Path) -> dict[str, Path]:
+    """The paths that a JSON dictionary names (IMDL-BenCo's `test_datasets.json`), else the path by its name.
 
     Args:
-        file: its relative paths count from its folder.
+        path: of a dictionary, whose relative paths count from its folder; of a folder or a JSON list.
 
     Raises:
-        DataError: an entry is no path.
+        DataError: an entry of a dictionary is no path.
+
+    >>> list(named_paths(Path("data/casia.v2")))
+    ['casia.v2']
     """
-    if file.suffix.lower() != ".json" or not file.is_file():
-        return None
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # the dataset says what is wrong with it
+    content = None
+    if path.suffix.lower() == ".json" and path.is_file():
+        with contextlib.suppress(OSError, ValueError):  # the dataset says what is wrong with it
+            content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        return None
-    for name, path in content.items():
-        if not isinstance(path, str) or not path:
+        return {_own_name(path): path}
+    for name, entry in content.items():
+        if not isinstance(entry, str) or not entry:
             raise DataError(
-                f"{file}: {name!r} is {path!r}; write the path of a folder or of a JSON list of pairs"
+                f"{path}: {name!r} is {entry!r}; write the path of a folder or of a JSON list of pairs"
             )
-    return {name: file.parent / path for name, path in content.items()}
+    return {name: path.parent / entry for name, entry in content.items()}
 
 
 def _dataset(data: Any, size: Size, fit: Fit) -> Any:
@@ -91,12 +93,13 @@ def _dataset(data: Any, size: Size, fit: Fit) -> Any:
 
 
 def _name(data: Any) -> str:
-    path = (
-        data
-        if isinstance(data, str | os.PathLike)
-        else getattr(data, "folder", None) or getattr(data, "file", None)
-    )
-    return Path(path).stem if path is not None else "test"
+    path = getattr(data, "folder", None) or getattr(data, "file", None)
+    return "test" if path is None else _own_name(Path(path))
+
+
+def _own_name(path: Path) -> str:
+    path = Path(os.path.abspath(path))  # the folder "." has a name
+    return path.stem if path.suffix.lower() == ".json" and not path.is_dir() else path.name
 
 
 def named_checkpoints(checkpoints: Any) -> dict[str, Path | None]:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from workbook.core.balanced import BalancedDataset
 from workbook.core.datasets import JsonDataset, ManiDataset, PairDataset
 from workbook.core.errors import DataError
-from workbook.core.named_sets import read_sets
+from workbook.core.named_sets import named_paths
 from workbook.curation.layouts import find_pairs
 
 PathLike = str | os.PathLike[str]
@@ -57,13 +57,7 @@ def open_sets(paths: Sequence[PathLike], **options: Any) -> dict[str, Dataset[An
     Raises:
         DataError: nothing there, nothing that is known, or two of one name.
     """
-    named: list[tuple[str, Path]] = []
-    for path in map(Path, paths):
-        if (several := read_sets(path)) is not None:
-            named += several.items()
-        else:
-            is_list = path.suffix.lower() == ".json" and not path.is_dir()
-            named.append((path.resolve().stem if is_list else path.resolve().name, path))
+    named = [item for path in paths for item in named_paths(Path(path)).items()]
     names = [name for name, _ in named]
     for name in names:
         if names.count(name) > 1:
