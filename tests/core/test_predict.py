@@ -141,11 +141,6 @@ def test_one_by_one_begins_before_all_are_read(pairs):
         assert list(reading) == []
 
 
-def test_a_threshold_marks(pairs):
-    half = predict(Brightness(), pairs[:1], threshold=1.0)[0]
-    assert half.marked.sum() == 0
-
-
 def test_a_model_without_a_map_and_one_that_runs_out_of_memory(pairs):
     class Detector(Brightness):
         def forward(self, image):

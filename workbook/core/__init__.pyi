@@ -63,10 +63,10 @@ from .pairs import read_pairs as read_pairs
 from .pairs import write_pairs as write_pairs
 from .perturbations import PERTURBATIONS as PERTURBATIONS
 from .perturbations import Perturbation as Perturbation
-from .predict import Prediction as Prediction
-from .predict import Predictions as Predictions
 from .predict import iter_predict as iter_predict
 from .predict import predict as predict
+from .prediction import Prediction as Prediction
+from .prediction import Predictions as Predictions
 from .progress import RunInfo as RunInfo
 from .progress import SilentView as SilentView
 from .progress import StepReport as StepReport

@@ -15,7 +15,7 @@ from workbook.core.scores import Counts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbook.core.predict import Prediction
+    from workbook.core.prediction import Prediction
 
 OF = ("pixels", "images")
 
@@ -35,7 +35,7 @@ def operating_curve(predictions: Iterable[Prediction], of: str = "pixels") -> pd
     Raises:
         DataError: no prediction, one whose truth is not known, or all of one kind.
 
-    >>> from workbook.core.predict import Prediction
+    >>> from workbook.core.prediction import Prediction
     >>> mask, prob = torch.tensor([[[1.0, 1, 0, 0]]]), torch.tensor([[[0.9, 0.4, 0.6, 0.1]]])
     >>> curve = operating_curve([Prediction(None, mask, mask, prob, None)])
     >>> curve["true_positive_rate"].tolist(), curve["false_positive_rate"].tolist()
@@ -123,7 +123,7 @@ def reliability(predictions: Iterable[Prediction], of: str = "pixels", bins: int
     Raises:
         DataError: no prediction, or one whose truth is not known.
 
-    >>> from workbook.core.predict import Prediction
+    >>> from workbook.core.prediction import Prediction
     >>> mask, prob = torch.tensor([[[1.0, 0, 0, 0]]]), torch.tensor([[[0.7, 0.7, 0.1, 0.1]]])
     >>> table = reliability([Prediction(None, mask, mask, prob, None)], bins=2)
     >>> table["tampered"].tolist(), [round(p, 3) for p in table["probability"]]

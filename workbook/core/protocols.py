@@ -24,7 +24,7 @@ from workbook.core.registry import did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from workbook.core.predict import Prediction
+    from workbook.core.prediction import Prediction
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbook.core.errors import DataError, WorkbookError
-from workbook.core.predict import Prediction
+from workbook.core.prediction import Prediction
 from workbook.core.saved_maps import output_stems, write_png
 from workbook.show.canvas import Save
 from workbook.show.display import to_map, to_picture

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import ipywidgets as widgets
 
 from workbook.core.errors import DataError
-from workbook.core.predict import Prediction
+from workbook.core.prediction import Prediction
 from workbook.show.display import to_map, to_picture
 from workbook.show.panel import LABEL, Panel, Scene, slider, step_buttons
 from workbook.show.panes import Pane

@@ -15,7 +15,7 @@ from workbook.core.operating_curves import (
     operating_curve,
     reliability,
 )
-from workbook.core.predict import Prediction
+from workbook.core.prediction import Prediction
 from workbook.show.canvas import BLACK, CYCLE, DASHES, MARKERS, SMALL, Save, finish, one_axes, root
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from workbook.core import scores
-from workbook.core.predict import Prediction
+from workbook.core.prediction import Prediction
 from workbook.curation.names import kind_of
 from workbook.show.display import to_map, to_picture
 from workbook.show.panes import Pane

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from workbook.core.errors import DataError
 from workbook.core.pairs import Pair
 from workbook.core.perturbations import find_perturbations, image_seed
-from workbook.core.predict import Prediction, predict
+from workbook.core.predict import predict
+from workbook.core.prediction import Prediction
 from workbook.show.display import to_map, to_picture
 from workbook.show.panel import LABEL, WIDE, Panel, Scene
 from workbook.show.panes import Pane

@@ -9,7 +9,7 @@ import torch
 
 from workbook.core import score_curves
 from workbook.core.errors import DataError
-from workbook.core.predict import Prediction
+from workbook.core.prediction import Prediction
 from workbook.core.scores import NAN, Counts, f1, false_alarm_rate, iou
 from workbook.show.display import to_map, to_picture
 from workbook.show.panel import LABEL, WIDE, Panel, Scene, slider, step_buttons
