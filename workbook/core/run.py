@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from torchmetrics import Metric, MetricCollection
 
 from workbook.core.checkpoint import StateDict, fill_model, fitting
+from workbook.core.configuration import configuration
 from workbook.core.devices import loader_workers, make_accelerator
 from workbook.core.errors import CheckpointError, DataError, ModelError, WorkbookError
 from workbook.core.loading import make_loader
@@ -24,7 +25,7 @@ from workbook.core.metrics import Metrics, listed_metrics, named_metrics
 from workbook.core.optimizer import MovingAverage, make_optimizer
 from workbook.core.processes import check_alike, from_main
 from workbook.core.progress import RunInfo, SilentView, TextView, View
-from workbook.core.run_folder import Progress, RunFolder, Saved, configuration
+from workbook.core.run_folder import Progress, RunFolder, Saved
 from workbook.core.sampling import EpochSampler
 from workbook.core.schedule import warmup_cosine
 from workbook.core.settings import TrainSettings

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import re
 import shutil
 import threading
 import warnings
-import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from workbook.core.checkpoint import (
     WEIGHTS,
@@ -29,8 +25,8 @@ from workbook.core.checkpoint import (
     told,
     write_json,
 )
+from workbook.core.configuration import differ
 from workbook.core.errors import CheckpointError, WorkbookError
-from workbook.core.settings import FREE, TrainSettings
 
 LONGEST = 255  # bytes of a name, on nearly every file system
 EXISTING = ("continue", "restart", "accept")
@@ -106,7 +102,7 @@ class RunFolder:
         """Make the folder this configuration's, or refuse.
 
         Args:
-            config: as `configuration` gives it.
+            config: as `configuration` gives it (`workbook.core.configuration`).
             existing: what to do with a run that is there: `"continue"` it when its configuration is the same,
                 `"restart"` it, or `"accept"` the difference and go on.
 
@@ -280,52 +276,3 @@ def _read_config(file: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{file}: cannot be read ({error}); existing='accept' goes on, existing='restart' trains anew"
         ) from error
-
-
-def configuration(
-    settings: Mapping[str, Any], model: nn.Module, data: str, batch: int, watch: str | None
-) -> dict[str, Any]:
-    """What makes two runs the same: settings, model, data, images a step, and what is watched."""
-    return {
-        "settings": dict(settings),
-        "model": describe(model),
-        "data": data,
-        "batch": batch,
-        "watch": watch,
-    }
-
-
-def describe(model: nn.Module) -> str:
-    """A model's class, size, and a checksum of its structure and of its `forward` as it is written."""
-    shapes = [f"{name} {tuple(p.shape)} {p.requires_grad}" for name, p in model.named_parameters()]
-    try:
-        source = inspect.getsource(type(model).forward)
-    except (OSError, TypeError):  # typed at a prompt
-        source = ""
-    text = re.sub(r" at 0x[0-9a-f]+", "", "\n".join([repr(model), *shapes, source]))  # of functions
-    checksum = zlib.crc32(text.encode())
-    parameters = sum(p.numel() for p in model.parameters())
-    return f"{type(model).__name__}, {parameters:,} parameters, {checksum:08x}"
-
-
-def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Where two configurations differ, as `name: old → new`; what does not change the result is left out.
-
-    >>> differ({"settings": {"lr": 0.1, "workers": 0}}, {"settings": {"lr": 0.2, "workers": 2}})
-    ['lr: 0.1 → 0.2']
-    """
-
-    def flat(config: Mapping[str, Any]) -> dict[str, Any]:
-        # batch_size of one process says little; "batch" is of all together.
-        free = (*FREE, "batch_size")
-        # A setting that came later had its default before.
-        inner = {**TrainSettings().as_dict(), **config.get("settings", {}), **config.get("notes", {})}
-        outer = {k: v for k, v in config.items() if k not in ("settings", "notes")}
-        return {k: v for k, v in inner.items() if k not in free} | outer
-
-    before, after = flat(old), flat(new)
-    return [
-        f"{key}: {before.get(key)} → {after.get(key)}"
-        for key in before | after
-        if before.get(key) != after.get(key)
-    ]
