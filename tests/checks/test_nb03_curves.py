@@ -7,22 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbook.checks.nb03_curves import _all_rates, _read, draw_curves, read_curve, warmup_cosine
-from workbook.checks.verdict import NotDone, WrongAnswer
+from workbook.checks.verdict import WrongAnswer
 from workbook.core import warmup_cosine as library
 from workbook.core.run_folder import Progress
 from workbook.core.validation import rank
 
 BOTH = pytest.mark.parametrize("exercise", [warmup_cosine, read_curve], ids=["3.2", "3.5"])
-
-
-def stub(*_):
-    raise NotImplementedError
-
-
-@BOTH
-def test_the_stub_is_not_done(exercise):
-    with pytest.raises(NotDone, match="not done yet"):
-        exercise(stub)
 
 
 @pytest.mark.parametrize(
