@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
+LINE = 200  # characters of a value as text
+
 
 def difference(expected: Any, given: Any, tolerance: float = 1e-6) -> str | None:
     """What is wrong with the answer `given`, in a few words, or None.
@@ -120,7 +122,7 @@ def _told(expected: Any, given: Any) -> str:
     return f"{short(given)} where {short(expected)} is expected"
 
 
-def short(value: Any, limit: int = 200) -> str:
+def short(value: Any) -> str:
     """A value as text that cannot fail and fits a line."""
     plain = (str, int, float, bool, type(None), list, tuple, dict, set, frozenset, np.ndarray, torch.Tensor)
     if isinstance(value, PurePath):
@@ -133,4 +135,4 @@ def short(value: Any, limit: int = 200) -> str:
         text = " ".join(repr(value).split())
     except Exception:  # noqa: BLE001 - what is inside a learner's list is the learner's
         return f"a {type(value).__name__}"
-    return text if len(text) <= limit else text[: limit - 4] + " ..."
+    return text if len(text) <= LINE else text[: LINE - 4] + " ..."

@@ -32,16 +32,14 @@ def figure_difference(one: bytes, other: bytes) -> float:
     return float(np.abs(_shrunk(one) - _shrunk(other)).mean())
 
 
-def compare_figures(
-    stored: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]], tolerance: float = TOLERANCE
-) -> str | None:
+def compare_figures(stored: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> str | None:
     """What tells the pictures of two runs of one cell apart, in a line; None when they show the same."""
     before, after = read_figures(stored), read_figures(new)
     if len(before) != len(after):
         return f"{len(before)} figures are stored, {len(after)} were drawn"
     for number, pair in enumerate(zip(before, after, strict=True), start=1):
         difference = figure_difference(*pair)
-        if difference > tolerance:
+        if difference > TOLERANCE:
             return f"figure {number} differs from the stored one by {difference:.1f} grey levels on average"
     return None
 

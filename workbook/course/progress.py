@@ -14,14 +14,13 @@ from typing import Any
 from workbook.core.errors import DataError
 from workbook.course.exercise_cells import exercises_of, read_cells
 from workbook.course.exercise_files import exercise_files
-from workbook.course.limited_process import Limits
 from workbook.course.trial import NOT_DONE, PASSED, Trial, try_exercises
 
 PathLike = str | os.PathLike[str]
 
 
 def find_progress(
-    folder: PathLike, limits: Limits | None = None, masters: Mapping[str, PathLike] | None = None
+    folder: PathLike, masters: Mapping[str, PathLike] | None = None
 ) -> dict[str, list[Trial] | str]:
     """Try the answers of all the workbook's notebooks with exercises in a folder.
 
@@ -30,7 +29,6 @@ def find_progress(
 
     Args:
         folder: where the notebooks are, with the names they came with.
-        limits: of each process.
         masters: the notebooks whose checks count, by name; those of the package by default.
 
     Returns:
@@ -54,7 +52,7 @@ def find_progress(
         except DataError as error:
             done[name] = str(error)
         else:
-            done[name] = try_exercises(master, cells, limits)
+            done[name] = try_exercises(master, cells)
     return done
 
 

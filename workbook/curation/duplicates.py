@@ -34,10 +34,10 @@ def find_equal(keys: Mapping[Path, SampleKey], max_pixels: int = MAX_PIXELS) -> 
         yield from group_by(digests)
 
 
-def same_pixels(first: Path, second: Path, max_pixels: int = MAX_PIXELS) -> bool:
+def same_pixels(first: Path, second: Path) -> bool:
     """Whether two files decode to the same RGB pixels; False where one cannot be read."""
-    digest = _pixel_digest(first, max_pixels)
-    return digest is not None and digest == _pixel_digest(second, max_pixels)
+    digest = _pixel_digest(first)
+    return digest is not None and digest == _pixel_digest(second)
 
 
 def group_by(keys: Mapping[Path, Hashable]) -> Iterable[list[Path]]:
@@ -48,7 +48,7 @@ def group_by(keys: Mapping[Path, Hashable]) -> Iterable[list[Path]]:
     return [paths for paths in groups.values() if len(paths) > 1]
 
 
-def _pixel_digest(path: Path, max_pixels: int) -> tuple[int, int, bytes] | None:
+def _pixel_digest(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int, bytes] | None:
     try:
         with opened(path, max_pixels) as picture:
             rgb = decode(picture).convert("RGB")

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from workbook.curation.opening import MAX_PIXELS, ORIENTATION, decode, opened
+from workbook.curation.opening import ORIENTATION, decode, opened
 
 
-def upright(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+def upright(path: Path) -> bytes:
     """A file's bytes with the EXIF orientation set to 1 (upright); the pixels stay as they are stored.
 
     A JPEG is not compressed anew, since that would wipe out the traces that forensics looks for.
@@ -20,7 +20,7 @@ def upright(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
     data = path.read_bytes()
     if data[:2] == b"\xff\xd8":
         return _without_jpeg_orientation(data)
-    with opened(path, max_pixels) as picture:
+    with opened(path) as picture:
         decode(picture)
         exif = picture.getexif()
         exif.pop(ORIENTATION, None)
@@ -58,9 +58,9 @@ def _set_upright(whole: bytearray, start: int, end: int) -> None:
             struct.pack_into(order + "H", whole, position + 8, 1)
 
 
-def converted(path: Path, max_pixels: int = MAX_PIXELS) -> bytes:
+def converted(path: Path) -> bytes:
     """The first frame as an 8-bit PNG: 16-bit values scaled by their format's range, colours as RGB."""
-    with opened(path, max_pixels) as picture:
+    with opened(path) as picture:
         picture = decode(picture)
         if picture.mode[0] in "IF":
             wide = np.nan_to_num(np.asarray(picture).astype(np.float64)).clip(0)

@@ -101,7 +101,7 @@ class MyConvNeXt(nn.Module):
         return features
 
 
-def doubling_decoder(channels: int, doublings: int, widest: int = 256) -> nn.Sequential:
+def doubling_decoder(channels: int, doublings: int) -> nn.Sequential:
     """Transposed convolutions, each doubling height and width with fewer channels, and a last 1x1 one.
 
     >>> doubling_decoder(768, doublings=5)(torch.zeros(1, 768, 2, 3)).shape
@@ -109,7 +109,7 @@ def doubling_decoder(channels: int, doublings: int, widest: int = 256) -> nn.Seq
     """
     layers: list[nn.Module] = []
     for level in range(doublings):
-        outputs = max(widest >> level, 16)  # 256, 128, 64, 32, 16
+        outputs = max(256 >> level, 16)  # 256, 128, 64, 32, 16
         layers.append(
             nn.Sequential(
                 nn.ConvTranspose2d(channels, outputs, kernel_size=2, stride=2, bias=False),

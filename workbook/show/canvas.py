@@ -221,13 +221,12 @@ def draw_map(ax: Axes, values: Map, title: str = "", cmap: str = "gray") -> None
     draw_image(ax, values, title, cmap=cmap, vmin=0, vmax=1)
 
 
-def draw_outline(ax: Axes, mask: Map, colour: str = YELLOW, level: float = 0.5) -> None:
+def draw_outline(ax: Axes, mask: Map, level: float = 0.5) -> None:
     """Draw a mask's outline: a line between two black ones, so that it is seen on any ground.
 
     Args:
         ax: where the image is drawn, in pixel coordinates.
         mask: (H, W) in [0, 1].
-        colour: of the inner line.
         level: what is above it is inside.
     """
     if not (mask > level).any():
@@ -238,7 +237,7 @@ def draw_outline(ax: Axes, mask: Map, colour: str = YELLOW, level: float = 0.5) 
     x = np.arange(-1, inside.shape[1] - 1) * step
     y = np.arange(-1, inside.shape[0] - 1) * step
     limits = ax.get_xlim(), ax.get_ylim()
-    for line_width, line_colour in ((2.2, BLACK), (1.0, colour)):
+    for line_width, line_colour in ((2.2, BLACK), (1.0, YELLOW)):
         ax.contour(x, y, inside, levels=[0.5], colors=[line_colour], linewidths=line_width)
     ax.set(xlim=limits[0], ylim=limits[1])
 
