@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from workbook.checks.nb02_model import Tiny
-from workbook.checks.nb02_outside import Outside
+from workbook.checks.networks import Outside
 
 
 def tensor(rng, *shape):

@@ -21,6 +21,7 @@ from workbook.checks.by_hand import cross_entropy, draw_mask, slope
 from workbook.checks.exercise import Case, Exercise, Mistake
 from workbook.checks.nb02_maps import decoder_shapes, join_skip
 from workbook.checks.nb02_outside import wrap
+from workbook.checks.networks import Tiny
 
 __all__ = ["decoder_shapes", "forward", "join_skip", "overfit", "progress", "soft_iou", "wrap"]
 
@@ -216,22 +217,6 @@ soft_iou = Exercise(
 
 
 # --- Exercise 2.6 ---
-
-
-class Tiny(nn.Module):
-    """A model of a few numbers with a layer that works differently in training: batch normalisation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 1))
-
-    def forward(self, image: torch.Tensor, mask: torch.Tensor | None = None) -> dict[str, Any]:
-        """See `workbook.core.model`."""
-        logits = self.net(image)
-        outputs = {"pred_mask": logits.sigmoid()}
-        if mask is not None:
-            outputs["backward_loss"] = F.binary_cross_entropy_with_logits(logits, mask)
-        return outputs
 
 
 def _descend(

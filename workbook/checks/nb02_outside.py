@@ -13,22 +13,11 @@ from torch.nn import functional as F
 
 from workbook.checks.by_hand import cross_entropy, draw_mask
 from workbook.checks.exercise import Case, Exercise, Mistake
+from workbook.checks.networks import Outside
 from workbook.core.model import run_model
 
 Answer = Callable[..., Any]
 BCE = F.binary_cross_entropy
-
-
-class Outside(nn.Module):
-    """A network that knows nothing of the interface: half the size, two classes, torchvision's dictionary."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Conv2d(3, 2, kernel_size=2, stride=2)
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """(B, 3, H, W) -> {"out": (B, 2, H / 2, W / 2)}, logits."""
-        return {"out": self.layer(x)}
 
 
 def _run_wrapped(answer: Answer) -> Answer:
