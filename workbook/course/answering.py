@@ -2,8 +2,9 @@
 
 Questions are pickles from the grader, which is trusted here; replies are plain JSON, since nothing that comes
 from here is trusted there. It gets one input at a time and never what is right. The checks' references are
-not in it, but for exercises that compare what an answer does and not what it returns (models, training
-steps): these need their module, and an answer that goes looking for the reference in it can find it.
+not in it, but for notebooks with exercises that compare what an answer does and not what it returns (2 to 4:
+models, training steps): these need their module, and an answer that goes looking for a reference of that
+notebook can find it.
 """
 
 from __future__ import annotations

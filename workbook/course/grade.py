@@ -8,11 +8,11 @@ imports and definitions of the complete notebook.
 
 Not defended:
 - A reference that anybody can read can be copied: this project is public. Answers that mention the checks,
-the
-  call stack and the like are named in the remarks.
-- In exercises on models, gradients and training steps (2.1, 2.4 to 2.6, 3.1 to 3.4) code of the check calls
-the
-  answer in the answer's process, where an answer can find that code and its reference in memory.
+  the call stack and the like are named in the remarks.
+- Where a check compares what an answer does (2.1, 2.4, 2.5, 3.1 to 3.4 and 4.5), code of the check calls it
+  in the answers' process, which holds that check's whole notebook for it: an answer of notebooks 2 to 4 finds
+  every reference of its notebook in memory, in those eight exercises also along the call stack. The
+  references of notebook 1 are in no process that runs answers.
 - Machine code gets past the guard: grade strangers' work in a container without a network.
 """
 

@@ -57,8 +57,9 @@ answers, runs them in a process of their own, without a database, and gives a ta
 **What is not defended.** nbgrader runs a submission with your rights: it can read your files, `source/`
 among them. `workbook grade` keeps answers from files, processes and connections as far as Python can, and
 judges them in another process; machine code gets past that, and an answer can copy a reference that is
-public. Answers that look for one are named in the remarks. For strangers' work use a container without a
-network.
+public. Those of notebooks 2, 3 and 4 are even in the memory of the process that runs the answers to them,
+since some of these exercises compare what an answer does. Answers that look for one are named in the
+remarks. For strangers' work use a container without a network.
 
 The hidden tests are between `### BEGIN HIDDEN TESTS` and `### END HIDDEN TESTS` in the checks of `source/`.
 Their seeds are public, too: change them for your course.
