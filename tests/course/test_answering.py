@@ -1,7 +1,5 @@
 """The work of the answers' process, called here: its questions and replies, without the pipes."""
 
-import random
-
 import pytest
 import torch
 
@@ -9,9 +7,10 @@ from workbook.course.answering import _answer, _load_wraps
 
 SOURCE = """
 import random
+import numpy, torch
 def double(x): return 2 * x
 def stub(x): raise NotImplementedError()
-def guess(): return random.random()
+def guess(): return random.random(), numpy.random.rand(), torch.rand(1).item()
 not_a_function = 3
 """
 
@@ -39,12 +38,13 @@ def test_what_is_loaded_is_called(names):
 def test_what_cannot_be_called_is_told(names):
     assert ask(names, "stub", 1) == {"not done": "Exercise 1.1: not done yet."}
     assert ask(names, "gone", 1) == {"wrong": "Exercise 1.1: its cell does not define gone."}
-    assert "3 where a function is expected" in ask(names, "not_a_function", 1)["wrong"]
+    for wraps in ({}, {"1.1": lambda f: lambda x: f(x)}):
+        told = ask(names, "not_a_function", 1, exercise="1.1", wraps=wraps)
+        assert "3 where a function is expected" in told["wrong"]
     assert "TypeError" in ask(names, "double")["wrong"]
 
 
 def test_chance_is_the_same_each_time(names):
-    random.seed(7)
     first = ask(names, "guess")
     assert ask(names, "guess") == first
 

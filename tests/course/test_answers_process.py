@@ -1,6 +1,9 @@
 """One process for most of it, since its start takes seconds; a second for what ends it."""
 
+import io
 import os
+import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,7 +23,9 @@ def loss(pred_mask, mask): return (pred_mask * mask).sum()
 def endless():
     while True: pass
 def shouts():
-    os.write(3, b"x" * 2**20); os.write(4, b"x" * 2**20); print("x" * 2**20); return 1
+    os.write(4, b"x" * 2**20); print("x" * 2**20); return 1
+def holds_itself():
+    found = []; found.append(found); return found
 def ends(): os._exit(3)
 """
 WRAPS = {"2.4": ("workbook.checks.nb02_model", "soft_iou")}
@@ -62,6 +67,42 @@ def test_stubs_and_failures_are_told(process):
     assert process.take_refused() == ["reading /etc/hostname"]
     assert process.take_refused() == []
     process.load(["import os"], [SOURCE], "")
+
+
+def test_what_it_writes_beside_its_replies_is_passed_over(process):
+    assert process.call("shouts", (), "") == 1
+    with pytest.raises(WrongAnswer, match="cannot be read: RecursionError"):
+        process.call("holds_itself", (), "Exercise 1.1")
+
+
+def said(**changed):
+    """A process that has not been started, and what it is taken to say."""
+    process = AnswersProcess([], {}, Limits(seconds=60.0))
+    process._process, process._ready = SimpleNamespace(stdin=io.BytesIO()), True
+    process._end_of_exercise = time.monotonic() + 60
+    message = {"late": False, "refused": [], "reply": '{"dict": [["result", 1]]}'} | changed
+    process.next_message = lambda seconds: message
+    return process
+
+
+@pytest.mark.parametrize(
+    "changed", [{"reply": "["}, {"reply": None}, {"reply": '{"dict": []}'}, {"refused": 3}]
+)
+def test_what_the_process_itself_would_not_say_loses_it(changed):
+    assert said().call("f", (), "") == 1
+    with pytest.raises(Lost, match="writes where only the process itself should"):
+        said(**changed).call("f", (), "")
+
+
+def test_what_comes_late_and_what_was_refused():
+    with pytest.raises(Lost, match="never ends"):
+        said(late=True).call("f", (), "")
+    process = said(refused=["x" * 999] * 99)
+    process.call("f", (), "")
+    assert process.take_refused() == ["x" * 200] * 20
+    process._end_of_exercise = time.monotonic() - 1
+    with pytest.raises(Lost, match="all inputs together take longer than 60 s"):
+        process.call("f", (), "")
 
 
 def test_a_process_that_ends_or_never_answers_is_lost():

@@ -50,6 +50,17 @@ def test_two_checks_of_one_answer_are_two_exercises():
     assert [one.check_id for one in exercises_of([*MASTER[:5], hidden])] == ["check-1", "hidden-1"]
 
 
+def test_without_a_heading_the_check_gives_the_number():
+    (one,) = exercises_of(MASTER[3:5])
+    assert (one.number, one.title) == ("check-1", "")
+
+
+def test_neither_a_check_without_an_answer_nor_a_cell_that_a_person_grades_is_an_exercise():
+    by_hand = replace(MASTER[3], grade=True)
+    assert exercises_of([MASTER[4]]) == exercises_of([by_hand, MASTER[4]]) == []
+    assert exercises_of([MASTER[3], by_hand]) == []
+
+
 def no_ids(cells):
     return [Cell(cell.kind, cell.source) for cell in cells]
 
@@ -98,9 +109,19 @@ def test_answers_that_are_not_there():
     assert pick_answers(MASTER, MASTER)["ex-1"] == STUB.format("find")
 
 
-def test_an_answer_that_is_no_python_is_known_by_its_cell():
+@pytest.mark.parametrize("known", [{"id": "a1"}, {"grade_id": "ex-1"}])
+def test_an_answer_that_is_no_python_is_known_by_its_cell(known):
     broken = "def find(x: oops"
-    assert pick_answers(MASTER, [Cell("code", broken, id="a1")])["ex-1"] == broken
+    assert pick_answers(MASTER, [Cell("code", broken, **known)])["ex-1"] == broken
+
+
+def test_a_cell_without_an_id_is_not_the_one_of_a_master_without_ids():
+    assert pick_answers([replace(MASTER[3], id="")], [Cell("code", "print(1)")]) == {"ex-1": None}
+
+
+def test_of_two_that_are_done_the_last_counts():
+    first, last = (answer(1, "find", f"def find(x): return {value}") for value in (1, 2))
+    assert pick_answers(MASTER, [first, last])["ex-1"] == last.source
 
 
 def test_a_cell_of_the_master_is_no_answer():

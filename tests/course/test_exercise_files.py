@@ -33,7 +33,11 @@ def installed(monkeypatch, tmp_path, names):
 def test_an_installation_has_them_among_its_data(monkeypatch, tmp_path):
     share = "share/imdl-workbook/exercises/"
     installed(monkeypatch, tmp_path, [share + "02_b.ipynb", share + "01_a.ipynb", "share/x/03.ipynb", "a.py"])
+    (tmp_path / "site-packages/exercises").mkdir(parents=True)  # of another package
+    (tmp_path / "site-packages/exercises/09_z.ipynb").touch()
     assert list(exercise_files()) == ["01_a", "02_b"]
+    (tmp_path / share / "02_b.ipynb").unlink()
+    assert list(exercise_files()) == ["01_a"]
 
 
 def test_where_there_are_none_one_line_says_what_to_do(monkeypatch, tmp_path):

@@ -37,8 +37,9 @@ def test_an_answer_whose_cell_is_gone_needs_no_process():
 
 @pytest.mark.parametrize(
     "source",
-    ["import workbook.checks", "check.f.reference", "sys._getframe(1)", "import ctypes", "gc.get_objects()"],
-)
+    ["import workbook.checks", "check.f.reference", "sys._getframe(1)", "import ctypes", "gc.get_objects()",
+     "sys.modules", "frame.f_back", "import inspect", "int.__subclasses__()", "import _posixsubprocess"],
+)  # fmt: skip
 def test_what_looks_for_the_reference_is_seen(source):
     assert STRANGE.search(source)
 

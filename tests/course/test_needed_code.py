@@ -38,6 +38,12 @@ def test_what_is_needed_is_needed_in_turn():
     assert needed(["1"], ["from a import *", "import b"]) == ["from a import *"]
 
 
+# A lone surrogate, as JSON may hold it, and two that are nested too deep, each in another way.
+@pytest.mark.parametrize("source", ["'\ud800'", "-" * 100_000 + "1", "1" + "+1" * 100_000])
+def test_what_cannot_be_parsed_defines_nothing(source):
+    assert defined_names(source) == set()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=30))
 def test_no_text_is_too_strange(text):

@@ -83,6 +83,7 @@ def test_what_holds_itself_is_refused():
     ("plain", "told"),
     [
         ({"array": "gASVBA=="}, "pickle"),
+        ({"array": ""}, "EOFError"),
         ({"evil": 1}, "KeyError"),
         ([1], "without its kind"),
         ({"a": 1, "b": 2}, "too many values"),
@@ -95,7 +96,12 @@ def test_what_nobody_wrote_is_refused(plain, told):
         loads(json.dumps(plain))
 
 
-def test_no_pickle_is_loaded(tmp_path):
+def test_what_is_too_deep_to_read_is_refused():
+    with pytest.raises(ValueError, match="RecursionError"):
+        loads("[" * 100_000)
+
+
+def test_no_pickle_is_loaded():
     import base64
     import io
 

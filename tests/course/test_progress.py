@@ -71,6 +71,7 @@ def test_what_people_read():
         "next: 1.2 · a title, in 01_a",
     ]
     assert progress_text({"01_a": [trial("1.1", "passed")]}).endswith("all solved")
+    assert next_exercise({"a": [trial("1.1", "wrong"), trial("1.2", "not done")]}) == "1.1 · a title, in a"
     assert next_exercise({"a": [trial("1.1", "passed")], "b": "b: no"}) == "b, which cannot be read"
     assert progress_json(done)["notebooks"]["01_a"]["exercises"][0]["seconds"] == 0.12
 

@@ -66,6 +66,13 @@ def test_a_copy_is_cut_cleared_and_locked():
     assert lines[2].endswith(f"]({colab_link('01.ipynb')})")
 
 
+def test_a_mark_scheme_is_cut():
+    notebook = small()
+    task = "Describe it.\n### BEGIN MARK SCHEME\nhalf for a try\n### END MARK SCHEME"
+    notebook.cells.append(new_markdown_cell(task, metadata=graded("essay", task=True, points=2)))
+    assert learner_copy(notebook, "01.ipynb").cells[-1].source == "Describe it."
+
+
 def test_the_badge_of_a_copy_takes_the_place_of_an_older_one():
     once = learner_copy(small(), "01.ipynb")
     twice = learner_copy(once, "01.ipynb", "week-1", "https://github.com/prof/course.git/")
@@ -146,6 +153,10 @@ def test_bad_folders(tmp_path):
         (tmp_path / "nb/02.ipynb").write_text(text)
         with pytest.raises(DataError, match=r"02.ipynb: cannot be read as a notebook"):
             release(tmp_path / "nb", tmp_path / "out")
+    (tmp_path / "nb/02.ipynb").unlink()
+    (tmp_path / "nb/02.ipynb").mkdir()
+    with pytest.raises(DataError, match=r"cannot be read as a notebook \(IsADirectoryError\)"):
+        release(tmp_path / "nb", tmp_path / "out")
 
 
 def test_without_nbgrader_one_line_names_the_extra(tmp_path, monkeypatch, capsys):

@@ -17,8 +17,11 @@ def test_folders_and_flat_files(tmp_path):
     lay_out(
         tmp_path, "cy/01_data_prep/01_data_prep.ipynb", ".git/01.ipynb", "ann/.ipynb_checkpoints/02.ipynb"
     )
-    ann, bob, cy = find_submissions(tmp_path, STEMS)
+    lay_out(tmp_path, "bob_lee-2/01.ipynb", "dee_0123_01.ipynb")
+    ann, bob, second_bob, cy, dee = find_submissions(tmp_path, STEMS)
     assert (ann.learner, bob.learner, cy.learner) == ("ann", "bob_lee", "cy")
+    assert (second_bob.learner, dee.learner) == ("bob_lee-2", "dee_0123")
+    assert list(dee.notebooks) == ["01_data_prep"]
     assert {stem: path.name for stem, path in ann.notebooks.items()} == {
         "01_data_prep": "01_data_prep.ipynb",
         "02_model": "02.ipynb",

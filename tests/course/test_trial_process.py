@@ -29,6 +29,7 @@ DOUBLE = "def f(x): return 2 * x"
         ("def g(x): return 2 * x", "wrong", "does not define f"),
         ("class E(Exception):\n    def __str__(self): raise E\ndef f(x): raise E", "wrong", "E"),
         ("from nowhere_at_all import x", "wrong", "ModuleNotFoundError: No module"),
+        ("def f(x): raise ValueError('one\\ntwo')", "wrong", "ValueError: one two"),
     ],
 )
 def test_what_comes_of_an_answer(answer, state, told):
@@ -59,8 +60,9 @@ def test_main_says_a_line_a_task_and_ends(monkeypatch):
     """With its own descriptors, so that what the answers print goes nowhere."""
     task = {"check": "f(2)", "names": ["f"], "given": [], "setup": []}
     tasks = [
-        task | {"id": "a", "answer": ["def f(x): print('loud')"]},
+        task | {"id": "a", "answer": ["import os\ndef f(x): os.write(1, b'loud')"]},
         task | {"id": "b", "answer": [DOUBLE]},
+        task | {"id": "c", "answer": ["def f(x): raise ValueError('x' * 9999)"]},
     ]
     job = {"prepare": ["import nowhere_at_all"], "tasks": tasks, "memory": 1, "file_size": 1, "key": "k"}
     stdin = io.TextIOWrapper(io.BytesIO(json.dumps(job).encode()))
@@ -78,11 +80,13 @@ def test_main_says_a_line_a_task_and_ends(monkeypatch):
             os.close(old)
         os.close(write)
     with os.fdopen(read) as lines:
-        said = [json.loads(next(lines)) for _ in range(3)]
-    assert [one["key"] for one in said] == ["k"] * 3
+        said = [json.loads(next(lines)) for _ in range(4)]
+    assert [one["key"] for one in said] == ["k"] * 4
     assert said[0]["ready"] is True
     assert [(one["id"], one["state"], one["last"]) for one in said[1:]] == [
         ("a", "passed", False),
         ("b", "passed", False),
+        ("c", "wrong", False),
     ]
+    assert len(said[3]["message"]) == trial_process.CUT
     assert ended == [(1, 1), 0]

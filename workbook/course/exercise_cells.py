@@ -149,7 +149,7 @@ def pick_answers(master: Sequence[Cell], submission: Sequence[Cell]) -> dict[str
     for answer in answers:
         names = defined_names(answer.source)
         found = (
-            [cell for cell in code if cell.grade_id == answer.grade_id and cell.solution]
+            [cell for cell in code if cell.grade_id == answer.grade_id]
             or [cell for cell in code if cell.id and cell.id == answer.id]
             or [
                 cell

@@ -37,7 +37,7 @@ def loads(text: str) -> Any:
     """
     try:
         return _value(json.loads(text))
-    except (TypeError, KeyError, IndexError, RecursionError, EOFError) as error:
+    except (TypeError, KeyError, RecursionError, EOFError) as error:
         raise ValueError(f"no value ({type(error).__name__})") from error
 
 
