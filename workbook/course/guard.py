@@ -12,12 +12,12 @@ import sysconfig
 from typing import Any
 
 NEVER = {
-    *("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn"),
-    *("subprocess.Popen", "os.kill", "os.killpg", "socket.connect", "socket.bind", "socket.getaddrinfo"),
+    *("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system", "subprocess.Popen", "os.kill"),
+    *("os.killpg", "socket.connect", "socket.bind", "socket.getaddrinfo"),
 }
 CHANGES = {
     *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"),
-    *("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr", "shutil.rmtree"),
+    *("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr"),
 }
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random")
 
@@ -48,15 +48,18 @@ def stand_guard(folder: str) -> list[str]:
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in NEVER:
             refuse(event)
-        if event not in ("open", "os.listdir", "os.scandir", "ctypes.dlopen") and event not in CHANGES:
-            return
-        name = arguments[0]
+        if event in ("open", "os.listdir", "os.scandir", "ctypes.dlopen") or event in CHANGES:
+            look(event, arguments[0], *arguments[1:3])
+        if event in ("os.rename", "os.link"):
+            look(event, arguments[1])  # where it goes
+
+    def look(event: str, name: Any, *how: Any) -> None:
         if name is None or isinstance(name, int):  # a file that is open, or this process itself
             return
         path = os.path.realpath(os.fsdecode(name))
         if below(path, inside) and event != "os.symlink":
             return
-        writes = event in CHANGES or (event == "open" and _writes(*arguments[1:3]))
+        writes = event in CHANGES or (event == "open" and _writes(*how))
         if writes and path != "/dev/null":
             refuse(f"changing {path}")
         elif path in folders:  # where Python looks for modules; not what is below
