@@ -14,6 +14,7 @@ from workbook.course.judging import Verdict
 from workbook.course.limited_process import Limits
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+WITHOUT = "05_portraits.ipynb"  # a road to walk, without exercises
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the limits are those of POSIX")
 
 READS = """
@@ -67,8 +68,8 @@ def choose_repair(changed, mask):
 """
 
 
-def complete():
-    return nbformat.read(NOTEBOOKS / "01_data_prep.ipynb", as_version=4)
+def complete(name="01_data_prep.ipynb"):
+    return nbformat.read(NOTEBOOKS / name, as_version=4)
 
 
 def answer_cell(notebook, number):
@@ -84,6 +85,7 @@ def hand_in(folder, notebook, name="01_data_prep.ipynb"):
 def submissions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("submissions")
     hand_in(folder / "right", complete())
+    hand_in(folder / "right", complete(WITHOUT), WITHOUT)
 
     evil = complete()
     for number, source in {"1-1": READS, "1-2": ENDS, "1-3": LEAVES, "1-4": LOOPS, "1-5": EQUAL}.items():
@@ -120,6 +122,7 @@ def submissions(tmp_path_factory):
 def master(tmp_path_factory):
     folder = tmp_path_factory.mktemp("master")
     hand_in(folder, complete())
+    hand_in(folder, complete(WITHOUT), WITHOUT)
     return folder
 
 
@@ -140,6 +143,7 @@ def test_a_right_one_gets_all_beside_those_that_end_loop_and_fork(graded):
     assert sorted(graded) == ["evil", "large", "right", "strange", "text"]
     assert points(graded["right"]) == [3, 2, 2, 3, 3, 2]
     assert [verdict.remarks for verdict in graded["right"].verdicts] == [[]] * 6
+    assert graded["right"].remarks == ()
 
 
 def test_each_evil_answer_costs_its_own_points_and_is_told(graded):
@@ -197,7 +201,12 @@ def test_a_place_that_cannot_be_written_is_told(master, tmp_path, capsys, csv, t
 
 
 @pytest.mark.parametrize(
-    ("notebooks", "told"), [("nothing", "holds no notebooks"), ("released", "holds no solution")]
+    ("notebooks", "told"),
+    [
+        ("nothing", "holds no notebooks"),
+        ("released", "holds no solution"),
+        ("without", "holds no exercise"),
+    ],
 )
 def test_the_master_must_be_complete(tmp_path, notebooks, told):
     (tmp_path / "nothing").mkdir()
@@ -205,6 +214,7 @@ def test_the_master_must_be_complete(tmp_path, notebooks, told):
     for cell in released.cells:
         cell.source = cell.source.replace("### BEGIN SOLUTION", "")
     hand_in(tmp_path / "released", released)
+    hand_in(tmp_path / "without", complete(WITHOUT), WITHOUT)
     with pytest.raises(DataError, match=told):
         grade_submissions(tmp_path, tmp_path / notebooks)
 
@@ -224,8 +234,9 @@ def test_a_master_without_an_exercise_is_told(tmp_path):
 
 
 def test_no_spreadsheet_takes_a_name_for_a_formula():
-    table = grades_csv([Grade("=cmd()", (Verdict("1.1", 1),), ("+1",))])
-    assert table.splitlines()[1] == "'=cmd(),0,0,1,'+1"
+    for sign in "=+-@":
+        table = grades_csv([Grade(f"{sign}cmd()", (Verdict("1.1", 1),), ("+1",))])
+        assert table.splitlines()[1] == f"'{sign}cmd(),0,0,1,'+1"
 
 
 def test_json_of_another_kind_is_no_notebook(master, tmp_path):
@@ -233,5 +244,5 @@ def test_json_of_another_kind_is_no_notebook(master, tmp_path):
     for number, text in enumerate(("[1]", json.dumps({"cells": 3}), "[" * 100_000)):
         (tmp_path / "ann" / "01.ipynb").write_text(text)
         (grade,) = grade_submissions(tmp_path, master)
-        assert grade.total == 0, number
+        assert [(v.number, v.points) for v in grade.verdicts] == [(f"1.{n}", 0) for n in range(1, 7)], number
         assert len(grade.remarks) == 1

@@ -90,6 +90,26 @@ def test_a_notebook_without_an_answer_starts_no_process(monkeypatch):
     assert try_exercises([], []) == []
 
 
+def test_an_answer_gets_what_it_needs_and_nothing_of_the_masters_answers():
+    cells = [
+        Cell("code", "import os\ndef shared(x): return os.sep + x"),
+        Cell("code", "def f(x): return 'right'", grade_id="ex-1", solution=True),
+        Cell("code", "check(f)", grade_id="check-1", grade=True, points=1.0),
+        Cell("code", "def below(): ..."),
+        Cell("code", "def g(x): return 'right'", grade_id="ex-2", solution=True),
+        Cell("code", "check(g)", grade_id="check-2", grade=True, points=1.0),
+    ]
+    f, g = "def f(x): return shared(helper(math.pi)) + below()", "def g(x): return f(x) + below()"
+    theirs = [Cell("code", "import math\nimport os\ndef helper(): ...")]
+    theirs += [Cell("code", source, grade_id=f"ex-{n}", solution=True) for n, source in ((1, f), (2, g))]
+    first, second = tasks_of(cells, theirs, exercises_of(cells))
+    ours = ["import os", "def shared(x):\n    return os.sep + x"]
+    assert (first["given"], first["answer"]) == (ours, ["import math", f])
+    assert second["given"] == [*ours, "def below():\n    ..."]
+    assert second["answer"] == ["import math", f, g]
+    assert "right" not in str([first, second])
+
+
 def states(cells, submission):
     """Of answers that are our own: in this process, which is quick."""
     tasks = tasks_of(cells, submission, exercises_of(cells))

@@ -116,9 +116,7 @@ def tasks_of(
                 "given": [source for source in providers if source in ours],
                 "answer": [*(source for source in providers if source in theirs), answer] if answer else [],
                 "names": names,
-                "setup": needed(
-                    [exercise.check], [one for one in ours if not defined_names(one) & set(names)]
-                ),
+                "setup": needed([exercise.check], ours),
                 "check": exercise.check,
             }
         )
