@@ -18,7 +18,7 @@ SOURCE = """
 def where(): return os.getcwd(), os.listdir("."), dict(os.environ)
 def total(net, image): return net(image).sum()
 def stub(): raise NotImplementedError()
-def greedy(): return bytearray(8 * 2**30)
+def greedy(): return bytearray(3 * 2**30)
 def loss(pred_mask, mask): return (pred_mask * mask).sum()
 def endless():
     while True: pass

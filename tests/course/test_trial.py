@@ -1,6 +1,8 @@
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +34,7 @@ ANSWERS = [
     ("def f(x): return x / 2", "wrong", "That is half of it."),
     ("raise SystemExit", "wrong", "SystemExit"),
     (EQUAL, "wrong", "not yet"),
-    ("def f(x): return bytearray(1 << 36)[x] + 2 * x", "wrong", "MemoryError"),
+    ("def f(x): return bytearray(1 << 31)[x] + 2 * x", "wrong", "MemoryError"),
     ("def f(x):\n    print('x' * 10**7)\n    return 2 * x", "passed", ""),
     ("def f(x):\n    open('big', 'wb').write(bytes(1 << 22))\n    return 2 * x", "wrong", "OSError"),
     ("def f(x): return round(math.fsum([x, x]))", "passed", ""),
@@ -82,6 +84,17 @@ def test_a_thread_that_cannot_be_ended_is_left_with_its_process():
     first, second = try_exercises(master(2), handed_in(answers))
     assert (first.state, second.state) == ("wrong", "passed")
     assert "no answer in time" in first.message
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"state": "graded", "id": "check-1"}, {"state": "passed", "id": "check-2"}]
+)
+def test_what_the_process_itself_would_not_say_is_wrong(said, monkeypatch):
+    messages = iter([{"ready": True}, said])
+    process = SimpleNamespace(next_message=lambda seconds: next(messages))
+    monkeypatch.setattr("workbook.course.trial.LimitedProcess", lambda *given: nullcontext(process))
+    (trial,) = try_exercises(master(1), handed_in([("def f(x): return 2 * x",)]))
+    assert (trial.state, trial.earned) == ("wrong", 0)
 
 
 def test_a_notebook_without_an_answer_starts_no_process(monkeypatch):
