@@ -24,6 +24,7 @@ def endless():
     while True: pass
 def shouts():
     os.write(4, b"x" * 2**20); print("x" * 2**20); return 1
+def asks(): return input()
 def holds_itself():
     found = []; found.append(found); return found
 def ends(): os._exit(3)
@@ -71,6 +72,8 @@ def test_stubs_and_failures_are_told(process):
 
 def test_what_it_writes_beside_its_replies_is_passed_over(process):
     assert process.call("shouts", (), "") == 1
+    with pytest.raises(WrongAnswer, match="EOFError"):  # the questions are not for answers to read
+        process.call("asks", (), "Exercise 1.1")
     with pytest.raises(WrongAnswer, match="cannot be read: RecursionError"):
         process.call("holds_itself", (), "Exercise 1.1")
 

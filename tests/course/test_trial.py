@@ -21,10 +21,11 @@ def double(number):
     return Exercise(number, "double", lambda x: 2 * x, lambda rng: [(1,), (3,)], [half], seconds=2)
 """
 FOREVER = "while True: pass"
-STUBBORN = """def f(x):
+STUBBORN = """import time
+def f(x):
     while True:
         try:
-            while True: pass
+            while True: time.sleep(0.01)
         except BaseException: pass"""
 EQUAL = "class Same:\n    def __eq__(self, other): return True\n    __hash__ = None\ndef f(x): return Same()"
 # What is handed in, and the state and a part of the message that it gets. The last two end their process.
