@@ -47,6 +47,7 @@ def test_its_own_folder_the_packages_and_nothing_else(tmp_path):
     allowed = [
         "open('mine.txt', 'w').write('1'); open('mine.txt').read(); os.listdir('.'); os.remove('mine.txt')",
         "import colorsys, sqlite3; import numpy.fft",
+        "[os.listdir(place) for place in sys.path if os.path.isdir(place)]",
         "open('/dev/null', 'w').write('x'); open('/dev/urandom', 'rb').read(1)",
     ]
     forbidden = [

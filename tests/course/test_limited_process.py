@@ -34,6 +34,7 @@ def test_only_messages_with_the_key_are_read():
     forged = """import sys
 print('nonsense'); print('[1]'); print('{"key": "guess", "n": 0}'); print('[' * 100000)
 sys.stdout.write('x' * (3 << 20) + '\\n')
+say(n='x' * (1 << 20))  # longer than any of ours
 say(n=1)"""
     with running(forged) as process:
         assert process.next_message(60)["n"] == 1
