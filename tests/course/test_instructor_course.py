@@ -138,6 +138,17 @@ def test_a_folder_that_holds_something_stays_as_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
 
 
+def test_places_that_are_none(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(reduced(), tmp_path / "notebooks" / "01.ipynb")
+    (tmp_path / "file").touch()
+    for out, told in (("file", "holds something already"), ("file/course", "cannot be written")):
+        with pytest.raises(DataError, match=told):
+            make_course(tmp_path / out, tmp_path / "notebooks")
+    with pytest.raises(DataError, match="holds no notebook with exercises"):
+        make_course(tmp_path / "course", tmp_path)
+
+
 def test_the_learners_copies_make_no_course(tmp_path):
     notebook = reduced()
     cell(notebook, "ex-1-3").source = "raise NotImplementedError"

@@ -81,7 +81,8 @@ def test_whatever_is_handed_in_gets_its_state_and_the_others_theirs():
 
 
 def test_a_thread_that_cannot_be_ended_is_left_with_its_process():
-    answers = [(STUBBORN,), ("def f(x): return 2 * x",)]
+    alone = "import threading\ndef f(x): return 2 * x if threading.active_count() == 2 else 'not alone'"
+    answers = [(STUBBORN,), (alone,)]
     first, second = try_exercises(master(2), handed_in(answers))
     assert (first.state, second.state) == ("wrong", "passed")
     assert "no answer in time" in first.message
