@@ -1,5 +1,7 @@
 import os
+import queue
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -58,7 +60,8 @@ def test_silence_and_an_end_are_told(code, told):
 @posix
 def test_what_it_started_ends_with_it_also_in_another_session():
     code = f"""import subprocess
-say(pids=[subprocess.Popen({SLEEPER!r}, start_new_session=new).pid for new in (False, True)])
+kinds = ({{}}, {{"start_new_session": True}}, {{"env": {{}}}})  # by mark and session, by mark, by session
+say(pids=[subprocess.Popen({SLEEPER!r}, **kind).pid for kind in kinds])
 """
     with running(code) as process:
         pids = process.next_message(60)["pids"]
@@ -91,6 +94,16 @@ time.sleep(100)"""
 
 
 def test_a_message_waits_for_nobody_longer_than_asked(monkeypatch):
+    waited = []
+
+    def get(timeout):
+        waited.append(timeout)
+        raise queue.Empty
+
     monkeypatch.setattr(limited_process, "LOOK_EVERY", 10.0)
-    with running("import time; time.sleep(100)") as process, pytest.raises(Stopped):
+    process = running("")
+    process._lines = SimpleNamespace(get=get)
+    process._others = lambda marked: []
+    with pytest.raises(Stopped, match="no answer in time"):
         process.next_message(0.2)
+    assert 0 <= min(waited) <= max(waited) <= 0.2
