@@ -65,6 +65,8 @@ def test_stubs_and_failures_are_told(process):
         process.call("greedy", (), "Exercise 1.1")
     with pytest.raises(WrongAnswer, match="reading /etc/hostname"):
         process.load([], ["open('/etc/hostname')"], "")
+    with pytest.raises(WrongAnswer, match="does not define where"):  # of the answer before
+        process.call("where", (), "")
     assert process.take_refused() == ["reading /etc/hostname"]
     assert process.take_refused() == []
     process.load(["import os"], [SOURCE], "")

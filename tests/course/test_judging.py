@@ -1,11 +1,14 @@
 """What is decided on the grader's side; whole submissions are in test_grade.py."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from workbook.checks.exercise import Exercise
 from workbook.checks.verdict import WrongAnswer
 from workbook.course.exercise_cells import Cell
-from workbook.course.judging import STRANGE, StandIn, _line, judge
+from workbook.course.judging import STRANGE, StandIn, _judge, _line, _trials, judge
 
 TASK = Cell("markdown", "### Exercise 1.1 · add\nAdd.")
 ANSWER = Cell("code", "def f(x): ...", id="a", grade_id="ex-1-1", solution=True)
@@ -33,6 +36,22 @@ def test_an_answer_whose_cell_is_gone_needs_no_process():
     (verdict,) = judge([([TASK, ANSWER, CHECK], [TASK, CHECK])])
     assert (verdict.number, verdict.possible, verdict.points) == ("1.1", 2, 0)
     assert verdict.remarks == ["its cell is gone"]
+
+
+def test_the_references_are_kept_out_of_the_answers_process():
+    head = Cell("code", "from workbook.checks import nb01_data_prep as check\nimport math")
+    looks = replace(ANSWER, source="def f(x): return check.joint_flip.reference(math.pi)")
+    (trial,) = _trials([head, TASK, ANSWER, replace(CHECK, source="check.joint_flip(f)")], [looks])
+    assert trial.task["given"] == ["import math"]
+    assert trial.verdict.remarks == ["look at it: it mentions check."]
+
+
+def test_what_a_check_makes_of_a_strange_result_is_told():
+    (trial,) = _trials([TASK, ANSWER, replace(CHECK, source="f(2).shape")], [ANSWER])
+    process = SimpleNamespace(load=lambda *given: None, call=lambda *asked: 3)
+    assert not _judge(trial, process)
+    told = "its check stops with AttributeError: 'int' object has no attribute 'shape'"
+    assert (trial.verdict.points, trial.verdict.remarks) == (0, [told])
 
 
 @pytest.mark.parametrize(
