@@ -77,18 +77,14 @@ class Segmenter(nn.Module):
         self, net: nn.Module, loss: Callable[..., Any] | None = None, activation: Activation = "sigmoid"
     ) -> None:
         super().__init__()
-        if not isinstance(net, nn.Module):
-            raise ModelError(
-                f"Segmenter({net!r}): is no nn.Module; give a network that is made, not its class"
-            )
         if isinstance(activation, str) and activation not in ACTIVATIONS:
             raise ModelError(
                 f"activation {activation!r} is unknown; use 'sigmoid', 'softmax', a function or None"
             )
         if loss is None:
             loss = WeightedSum((BCE(), 1.0), (Dice(), 1.0))
-        _check_called("net", net, "a network, which takes images")
-        _check_called("loss", loss, "a function or a module: loss(preds, target)")
+        _check_made("net", net, isinstance(net, nn.Module), "a network, an nn.Module that takes images")
+        _check_made("loss", loss, callable(loss), "a function or a module: loss(preds, target)")
         self.net = net
         self.activation = activation
         self.loss = loss
@@ -192,10 +188,10 @@ def _misfit(prob: torch.Tensor, image: torch.Tensor) -> str:
     )
 
 
-def _check_called(name: str, given: Any, wanted: str) -> None:
+def _check_made(name: str, given: Any, fits: bool, wanted: str) -> None:
     if inspect.isclass(given):
         raise ModelError(f"Segmenter: {name} is the class {given.__name__}; make one: {given.__name__}()")
-    if not callable(given):
+    if not fits:
         raise ModelError(f"Segmenter: {name} is {given!r}; give {wanted}")
 
 
