@@ -25,7 +25,7 @@ def alpha(path):
 
 
 def test_it_is_laid_out_as_aisegment_is(portraits):
-    assert {path.name for path in portraits.iterdir()} == {"train", "test", "truth.json"}
+    assert {path.name for path in portraits.iterdir()} == {"train", "test", "truth.json", ".version"}
     layout = find_layout(portraits / "test")
     assert layout.name == "aisegment"
     pairs = find_pairs(portraits / "test").pairs

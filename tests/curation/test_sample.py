@@ -50,7 +50,7 @@ def test_it_has_as_many_of_each_kind_as_it_says(casia_mini):
         kinds[name] = Counter(file[:4] if file.startswith("Sp") else file[:2] for file in files)
     # One of the 54 splices is in train a second time, as a duplicate.
     assert kinds == {"train": {"Au": 42, "Sp_D": 55, "Sp_S": 26}, "test": {"Au": 14, "Sp_D": 16, "Sp_S": 10}}
-    assert {path.name for path in casia_mini.iterdir()} == {"train", "test", "truth.json"}
+    assert {path.name for path in casia_mini.iterdir()} == {"train", "test", "truth.json", ".version"}
     assert {path.name for part in ("train", "test") for path in (casia_mini / part).iterdir()} == {
         "Tp", "Gt", "Au",
     }  # fmt: skip
@@ -145,9 +145,20 @@ def test_made_twice_it_is_the_same_and_repaired_it_is_what_was_spoilt(small, tmp
 
 def test_a_folder_that_is_there_is_returned_as_it_is(tmp_path):
     (tmp_path / "casia-mini").mkdir()
+    (tmp_path / "casia-mini/.version").write_text(module.VERSION)
     assert sample("casia-mini", tmp_path) == tmp_path / "casia-mini"
     assert sample(root=str(tmp_path)) == tmp_path / "casia-mini"
-    assert not any((tmp_path / "casia-mini").iterdir())
+    assert os.listdir(tmp_path / "casia-mini") == [".version"]
+
+
+@pytest.mark.parametrize("version", [None, "1\n", "none"])
+def test_a_folder_of_another_version_is_kept_with_a_warning(tmp_path, version):
+    (tmp_path / "casia-mini").mkdir()
+    if version is not None:
+        (tmp_path / "casia-mini/.version").write_text(version)
+    with pytest.warns(UserWarning, match="casia-mini: was written by another version"):
+        assert sample(root=tmp_path) == tmp_path / "casia-mini"
+    assert os.listdir(tmp_path / "casia-mini") == ([] if version is None else [".version"])
 
 
 def one_line(error):
@@ -192,7 +203,7 @@ def test_asked_for_twice_at_once_it_appears_whole(tmp_path, monkeypatch):
         thread.join(20)
     assert found == [tmp_path / "deep/casia-mini"] * 2
     assert sorted(os.listdir(tmp_path / "deep")) == ["casia-mini"]
-    assert sorted(os.listdir(found[0])) == ["one", "two"]
+    assert sorted(os.listdir(found[0])) == [".version", "one", "two"]
     assert found[0].stat().st_ino in built  # moved there, not copied file by file
 
 

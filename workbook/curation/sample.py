@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -41,6 +42,8 @@ DONOR_NOISE = (6.0, 11.0)
 DONOR_QUALITY = (85, 96)  # JPEG quality of the history that a donor brings along
 REGION_AREA = (0.04, 0.25)  # of the image
 SEED = 20130708
+VERSION = "2"  # of what is written: raise it with any change of bytes or names
+VERSION_FILE = ".version"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ PARTS = (
 def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> Path:
     """Write the embedded dataset below `root` unless it is there already; return its folder.
 
-    The folder appears whole or not at all, so two processes may ask for it at once.
+    The folder appears whole or not at all, so two processes may ask for it at once. One that another
+    version of this library wrote is kept, with a warning.
 
     `casia-mini` holds `train/{Tp,Gt,Au}` and `test/{Tp,Gt,Au}`: JPEG images and PNG masks of 384x256 or
     256x384 pixels. `portraits-mini` holds `train/{clip_img,matting}` and `test/{clip_img,matting}` as
@@ -83,12 +87,13 @@ def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> P
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as root:  # doctest: +SKIP
     ...     sorted(path.name for path in sample("casia-mini", root).iterdir())
-    ['test', 'train', 'truth.json']
+    ['.version', 'test', 'train', 'truth.json']
     """
     if name not in MAKERS:
         raise DataError(f"no embedded dataset is called {name!r}; choose from {', '.join(MAKERS)}")
     folder = Path(root) / name
     if folder.is_dir():
+        _warn_if_old(folder)
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +102,7 @@ def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> P
         raise _unwritable(root, error) from error
     try:
         MAKERS[name](building)
+        (building / VERSION_FILE).write_text(VERSION + "\n", encoding="utf-8")
         building.chmod(0o755)
         building.rename(folder)
     except OSError as error:
@@ -105,6 +111,16 @@ def sample(name: str = "casia-mini", root: str | os.PathLike[str] = "data") -> P
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return folder
+
+
+def _warn_if_old(folder: Path) -> None:
+    file = folder / VERSION_FILE
+    if not file.is_file() or file.read_text(encoding="utf-8").strip() != VERSION:
+        warnings.warn(
+            f"{folder}: was written by another version of the workbook, so numbers may differ; move it away "
+            "to have it made anew",
+            stacklevel=3,
+        )
 
 
 def _unwritable(root: str | os.PathLike[str], error: OSError) -> DataError:
