@@ -46,6 +46,11 @@ def test_what_makes_a_mask_grey_is_named(binary):
     array = np.asarray(binary)
     soft = np.linspace(0, 255, array.size).reshape(array.shape).astype(np.uint8)
     assert kinds(binary.filter(ImageFilter.GaussianBlur(1))) == [("not_binary", "antialiased")]
+    assert kinds(binary.filter(ImageFilter.GaussianBlur(2))) == [("not_binary", "soft")]
+    spur = np.asarray(binary).copy()
+    spur[2, 2:8] = 255  # one pixel wide, so it fades below a half
+    spur = Image.fromarray(spur).filter(ImageFilter.GaussianBlur(1))
+    assert kinds(spur) == [("not_binary", "antialiased")]
     assert kinds(Image.fromarray(soft)) == [("not_binary", "soft")]
     assert kinds(Image.fromarray(np.where(array > 0, 128, 0).astype(np.uint8))) == [("not_binary", "levels")]
     noisy = np.clip(array.astype(int) + np.random.default_rng(0).integers(-9, 9, array.shape), 0, 255)

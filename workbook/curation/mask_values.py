@@ -111,7 +111,8 @@ def _cause_of_grey(values: np.ndarray, levels: np.ndarray) -> str:
     if bool(((values <= 32) | (values >= 223)).all()):
         return "compression"
     near = near_boundary(values >= THRESHOLD, ANTIALIASED_BAND)
-    return "antialiased" if bool(near[grey].mean() > 0.95) else "soft"
+    # Of casia-mini's masks blurred by 1 pixel 92 % and more is near (a thin spur fades), by 2 at most 77 %.
+    return "antialiased" if bool(near[grey].mean() > 0.85) else "soft"
 
 
 def near_boundary(marked: np.ndarray, width: int) -> np.ndarray:
