@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from workbook.core.images import informative_alpha
+from workbook.core.alpha import informative_alpha
 
 Finding = tuple[str, dict[str, Any], str]  # kind of fault, detail, repair
 
