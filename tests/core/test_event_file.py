@@ -1,4 +1,5 @@
 import threading
+from itertools import count
 
 import pytest
 import torch
@@ -45,7 +46,10 @@ def test_what_was_flushed_is_there_at_once(tmp_path):
     events.close()
 
 
-def test_two_files_of_one_second_are_two_and_the_later_one_hides_lost_steps(tmp_path):
+@pytest.mark.parametrize("first", [0, 9])
+def test_two_files_of_one_second_are_two_and_the_later_one_hides_lost_steps(tmp_path, monkeypatch, first):
+    monkeypatch.setattr("workbook.core.event_file._numbers", count(first))  # TensorBoard goes by the name
+    monkeypatch.setattr("workbook.core.event_file.time.time", lambda: 1_700_000_000.5)
     for purge, steps in ((0, (10, 20, 30)), (20, (20,))):
         events = EventFile(tmp_path, purge)
         for step in steps:

@@ -36,7 +36,7 @@ class EventFile:
         from tensorboard.summary.writer.record_writer import RecordWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        which = f"{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{next(_numbers)}"
+        which = f"{int(time.time()):010}.{socket.gethostname()}.{os.getpid()}.{next(_numbers):06}"
         self.file = folder / f"events.out.tfevents.{which}"
         self._records = RecordWriter(self.file.open("wb"))
         self._flushed, self._failed = time.monotonic(), False

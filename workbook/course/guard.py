@@ -17,7 +17,7 @@ NEVER = {
 }
 CHANGES = {
     *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"),
-    *("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr"),
+    *("os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr", "shutil.rmtree"),
 }
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random")
 
