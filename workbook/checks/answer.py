@@ -55,7 +55,7 @@ def call_answer(answer: Any, arguments: tuple[Any, ...], where: str = "", second
     if not callable(answer):
         raise WrongAnswer(f"{where}: {short(answer)} where a function is expected.")
     given = tuple(copy.deepcopy(argument) for argument in arguments)
-    result = _run(answer, given, where, seconds, ", ".join(map(short, arguments)))
+    result = _run(answer, given, arguments, where, seconds)
     for number, (mine, theirs) in enumerate(zip(arguments, given, strict=True), start=1):
         if _is_data(mine) and (changed := difference(mine, theirs)):
             raise WrongAnswer(
@@ -69,8 +69,17 @@ def load_optimizers() -> None:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1).zero_grad()
 
 
-def _run(answer: Callable[..., Any], given: tuple[Any, ...], where: str, seconds: float, inputs: str) -> Any:
-    """Run in a thread, which can be told to stop on every system, also under Windows and inside a kernel."""
+def _run(
+    answer: Callable[..., Any],
+    given: tuple[Any, ...],
+    arguments: tuple[Any, ...],
+    where: str,
+    seconds: float,
+) -> Any:
+    """Run with what is `given`, copies of the arguments, which an error is told with.
+
+    In a thread, which can be told to stop on every system, also under Windows and inside a kernel.
+    """
     outcome: dict[str, Any] = {}
 
     def work() -> None:
@@ -102,6 +111,7 @@ def _run(answer: Callable[..., Any], given: tuple[Any, ...], where: str, seconds
         raise NotDone(f"{where}: not done yet.") from None
     if error is not None:
         told = " ".join(str(error).split())
+        inputs = ", ".join(map(short, arguments))
         lines = [f"{where}: the answer stops with {type(error).__name__}: {told}", f"  for {inputs}"]
         raise WrongAnswer("\n".join(lines + _own_line(error))) from error
     return outcome["result"]
